@@ -1,0 +1,71 @@
+//! Sites, where stores are active, and what one site is told.
+
+use crate::{Epoch, StoreId, SyncId};
+
+/// One server taking part. Holds no secrets: every site has this record of every other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its Sync ID.
+    pub sync_id: SyncId,
+    /// Its name.
+    pub name: String,
+    /// Where it can be reached; may be empty for a satellite.
+    pub url: String,
+}
+
+/// How far a store's activation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssignmentState {
+    /// The site may write.
+    Active,
+    /// On its way to another site: nobody may write once the old site has applied this.
+    Draining {
+        /// The site it goes to.
+        to: SyncId,
+    },
+}
+
+/// Which site a store is active on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The store.
+    pub store: StoreId,
+    /// The site it is active on.
+    pub site: SyncId,
+    /// Rises with every activation.
+    pub epoch: Epoch,
+    /// Rises with every change of this assignment.
+    pub version: u64,
+    /// How far it is.
+    pub state: AssignmentState,
+}
+
+impl Assignment {
+    /// Whether `site` may write the store's data under this assignment.
+    pub fn lets_write(&self, site: SyncId) -> bool {
+        self.site == site && self.state == AssignmentState::Active
+    }
+}
+
+/// Whether copies that a satellite wishes for need the administrator's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CopyGrant {
+    /// The administrator grants each.
+    #[default]
+    Ask,
+    /// Any wish is granted.
+    Any,
+}
+
+/// What only one site must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteSettings {
+    /// The site.
+    pub sync_id: SyncId,
+    /// Minutes between its requests for new information, 0 to 1440; 0 pauses.
+    pub interval_minutes: u32,
+    /// Whether its stream stays open.
+    pub live: bool,
+    /// The stores that it keeps a copy of: sorted, without repeats.
+    pub copies: Vec<StoreId>,
+}

@@ -1,0 +1,20 @@
+//! The hash chain over a feed (DESIGN 5): what makes a restored or cloned database recognisable.
+
+use supplysync_model::{Chain, RecordHash, Seq};
+
+use crate::hash::first_half;
+
+/// Random bits of one write transaction: two databases that do the same work still part ways.
+pub type Salt = [u8; 16];
+
+/// `H(previous, seq, record hashes, salt)`, once per write transaction; `seq` is the feed's head after it.
+pub fn extend_chain(previous: Chain, seq: Seq, hashes: &[RecordHash], salt: Salt) -> Chain {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&previous.0);
+    hasher.update(&seq.to_be_bytes());
+    for hash in hashes {
+        hasher.update(&hash.0);
+    }
+    hasher.update(&salt);
+    Chain(first_half(hasher.finalize()))
+}

@@ -1,0 +1,99 @@
+//! Whether a change is applied, a duplicate, or quarantined: pure, called by the store inside its transaction.
+
+use supplysync_model::{Assignment, AssignmentState, Channel, Epoch, Reason, Record, RecordKey, SyncId};
+
+/// What to do with an incoming record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Write it.
+    Apply,
+    /// It is there already; acknowledge it.
+    Duplicate,
+    /// Keep it aside, with this reason, and acknowledge it as refused.
+    Quarantine(Reason),
+}
+
+/// A change that was refused, as the ack names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which record.
+    pub key: RecordKey,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The verdict on a record pushed by `from` to the primary, in the order of DESIGN 6.3. `existing` is what the
+/// primary holds; `assignment` is the present one of the record's store, read in the same transaction.
+pub fn decide_push(
+    existing: Option<&Record>,
+    incoming: &Record,
+    from: SyncId,
+    assignment: Option<&Assignment>,
+) -> Verdict {
+    if let Some(existing) = existing {
+        if existing.hash == incoming.hash {
+            return Verdict::Duplicate;
+        }
+    }
+    let Some(store) = incoming.channel.store() else {
+        return Verdict::Quarantine(Reason::MASTER_DATA_IS_PRIMARY_ONLY);
+    };
+    if incoming.origin_site != from {
+        return Verdict::Quarantine(Reason::NOT_OWNER);
+    }
+    if !incoming.channel.admits(incoming.key.kind) || existing.is_some_and(|e| e.channel != incoming.channel)
+    {
+        return Verdict::Quarantine(Reason::WRONG_CHANNEL);
+    }
+    let Some(assignment) = assignment.filter(|assignment| assignment.store == store) else {
+        return Verdict::Quarantine(Reason::STORE_NOT_ASSIGNED);
+    };
+    if assignment.site != from {
+        return Verdict::Quarantine(Reason::STORE_NOT_ACTIVE_HERE);
+    }
+    if incoming.epoch != assignment.epoch {
+        return Verdict::Quarantine(Reason::STALE_EPOCH);
+    }
+    // Draining still takes what was written before: the old site stops editing when it applies the state.
+    debug_assert!(matches!(
+        assignment.state,
+        AssignmentState::Active | AssignmentState::Draining { .. }
+    ));
+    match existing.map(version) {
+        Some(held) if held > version(incoming) => Verdict::Duplicate,
+        Some(held) if held == version(incoming) => Verdict::Quarantine(Reason::FORKED_VERSION),
+        _ => Verdict::Apply,
+    }
+}
+
+/// The verdict on a record pulled in a channel that the receiver does not own: it obeys the feed.
+pub fn decide_pull(existing: Option<&Record>, incoming: &Record) -> Verdict {
+    match existing {
+        Some(existing) if existing.hash == incoming.hash && existing.channel == incoming.channel => {
+            Verdict::Duplicate
+        }
+        Some(existing) if existing.channel != incoming.channel => Verdict::Quarantine(Reason::WRONG_CHANNEL),
+        _ => Verdict::Apply,
+    }
+}
+
+fn version(record: &Record) -> (Epoch, u64) {
+    (record.epoch, record.revision)
+}
+
+/// P1: whether `site` may write records of `channel`, under the present assignment of its store.
+pub fn may_write(channel: Channel, site: SyncId, assignment: Option<&Assignment>) -> Result<(), Reason> {
+    if channel.store().is_none() {
+        return if site.is_primary() {
+            Ok(())
+        } else {
+            Err(Reason::MASTER_DATA_IS_PRIMARY_ONLY)
+        };
+    }
+    match assignment {
+        None => Err(Reason::STORE_NOT_ASSIGNED),
+        Some(assignment) if assignment.site != site => Err(Reason::STORE_NOT_ACTIVE_HERE),
+        Some(assignment) if assignment.state != AssignmentState::Active => Err(Reason::STORE_DRAINING),
+        Some(_) => Ok(()),
+    }
+}

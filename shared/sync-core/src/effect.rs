@@ -1,0 +1,259 @@
+//! What goes into a session machine and what comes out. The services' driver and the simulator both speak this.
+
+use supplysync_model::{Channel, Checkpoint, Digest, Fault, Incarnation, Seq, SyncId, Timestamp};
+
+use crate::{Cursor, Hello, Page, Part, Refusal, Refused, Served};
+
+/// Numbers the operations of one session; a completion with an old number is ignored.
+pub type OpId = u64;
+
+/// A timer of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TimerId {
+    /// When to say that we are still here.
+    Heartbeat,
+    /// When silence means that the link is dead.
+    Silence,
+}
+
+/// Which way records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the owner of a store to the primary.
+    Push,
+    /// From the primary to a satellite.
+    Pull,
+}
+
+/// A read of the store: one snapshot, several channels in rank order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Which way what is read will go: a push takes only records whose origin is this site.
+    pub direction: Direction,
+    /// Channels in rank order with where the receiver is. Reading goes on to the next channel only when the ones
+    /// before it are caught up in this snapshot.
+    pub channels: Vec<(Channel, Option<Cursor>)>,
+    /// The most records.
+    pub max_records: usize,
+    /// The most bytes of bodies; a single record may exceed it.
+    pub max_bytes: usize,
+}
+
+/// A batch to apply in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyRequest {
+    /// Which way it came.
+    pub direction: Direction,
+    /// Who sent it.
+    pub peer: SyncId,
+    /// What it carries.
+    pub parts: Vec<Part>,
+    /// The sender's feed at the snapshot.
+    pub checkpoint: Checkpoint,
+    /// The session that must still hold the site's lease (push only), checked in the transaction.
+    pub lease: Option<u64>,
+}
+
+/// Two digests of one snapshot, compared in the transaction that applied it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comparison {
+    /// The channel.
+    pub channel: Channel,
+    /// The sender's total.
+    pub theirs: Digest,
+    /// Ours.
+    pub ours: Digest,
+    /// The sender's head in the snapshot.
+    pub seq: Seq,
+    /// Whether they are equal once the quarantined records, which are listed, are accounted for.
+    pub equal: bool,
+    /// Whether quarantined records were needed to explain a difference.
+    pub explained: bool,
+}
+
+/// What an apply did, after its durable commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyOutcome {
+    /// The receiver's position, for each channel of the batch.
+    pub channels: Vec<crate::ChannelAck>,
+    /// What was quarantined.
+    pub refused: Vec<Refusal>,
+    /// Digests compared.
+    pub comparisons: Vec<Comparison>,
+    /// Our own feed afterwards.
+    pub head: Checkpoint,
+    /// Records written.
+    pub applied: u64,
+    /// Records that were there already.
+    pub duplicates: u64,
+}
+
+/// What looking a checkpoint up in our own chain says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineageVerdict {
+    /// It is there and the same, or the peer has none yet.
+    Known,
+    /// Below the chain's floor: the peer is old, nobody is under suspicion.
+    BelowFloor,
+    /// Absent or different: one of the two databases was restored or cloned.
+    Broken,
+}
+
+/// What the primary's store knows of a satellite that says Hello; one read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerState {
+    /// The incarnation that it is known by.
+    pub incarnation: Option<Incarnation>,
+    /// One to give it, should it have none.
+    pub fresh_incarnation: Incarnation,
+    /// Its feed as we last applied it.
+    pub checkpoint: Option<Checkpoint>,
+    /// Our cursors in its channels.
+    pub cursors: Vec<(Channel, Cursor)>,
+    /// What to serve it.
+    pub serve: Vec<Served>,
+    /// What our chain says of the checkpoint that it holds of our feed.
+    pub lineage: LineageVerdict,
+    /// Differences between what it says of itself and what we expect.
+    pub mismatches: Vec<String>,
+    /// A fault that ends the session at once, such as a site that is not registered.
+    pub refuse: Option<Refused>,
+}
+
+/// What happens to a session.
+#[derive(Debug)]
+pub enum Input<M> {
+    /// The stream is open. The satellite brings its Hello, read from its store.
+    Connected {
+        /// The opening (satellite only).
+        hello: Option<Hello>,
+        /// The channels of the stores active here (satellite only), in rank order.
+        push: Vec<Channel>,
+    },
+    /// A message came.
+    Received(M),
+    /// The stream is gone.
+    LinkLost,
+    /// A timer fired.
+    Timer(TimerId),
+    /// This site's feed moved.
+    HeadMoved,
+    /// The peer's state, after [`Effect::OpenPeer`] (primary only).
+    PeerOpened(OpId, PeerState),
+    /// What our chain says, after [`Effect::CheckLineage`] (satellite only).
+    LineageChecked(OpId, LineageVerdict),
+    /// The incarnation is stored (satellite only).
+    IncarnationAdopted(OpId),
+    /// The lease is ours (primary only).
+    LeaseGranted(OpId),
+    /// A page, after [`Effect::ReadPage`].
+    PageRead(OpId, Page),
+    /// A batch is durable, after [`Effect::Apply`].
+    Applied(OpId, ApplyOutcome),
+    /// An ack is stored, after [`Effect::RecordAck`].
+    AckRecorded(OpId),
+    /// An operation failed.
+    Failed(OpId, Fault),
+    /// The channels to serve (primary) or to push (satellite) have changed.
+    SettingsChanged {
+        /// To serve, on the primary.
+        serve: Vec<Served>,
+        /// To push, on the satellite.
+        push: Vec<Channel>,
+    },
+    /// A newer session has the lease.
+    Fenced,
+    /// The program stops, or the administrator paused.
+    Stop,
+}
+
+/// What a session wants done. Everything of one call is carried out in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect<M> {
+    /// Send it.
+    Send(M),
+    /// Read the peer's state and look its checkpoint up (primary only).
+    OpenPeer(OpId, Hello),
+    /// Look the primary's checkpoint of our feed up in our chain (satellite only).
+    CheckLineage(OpId, Option<Checkpoint>),
+    /// Store the incarnation that the primary assigned (satellite only).
+    AdoptIncarnation(OpId, Incarnation),
+    /// Take the site's lease for this session and store its incarnation (primary only).
+    GrantLease(OpId, Incarnation),
+    /// Read.
+    ReadPage(OpId, PageRequest),
+    /// Apply in one transaction.
+    Apply(OpId, ApplyRequest),
+    /// Store how far the peer is, for status, ledger and lineage.
+    RecordAck(OpId, crate::Ack),
+    /// Forget the cursors of channels no longer served (satellite only).
+    ForgetChannels(OpId, Vec<Channel>),
+    /// (Re)arm a timer, at a time of the machine's clock.
+    SetTimer(TimerId, Timestamp),
+    /// Disarm it.
+    CancelTimer(TimerId),
+    /// End the stream; nothing follows.
+    Close(CloseReason),
+    /// For log, status and progress.
+    Report(Report),
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Both directions are drained (interval mode).
+    Drained,
+    /// The other end said Bye.
+    PeerClosed,
+    /// The link failed or fell silent.
+    LinkLost,
+    /// We were told to stop.
+    Stopped,
+    /// A newer session speaks for the site.
+    Fenced,
+    /// Refused, by us or by the other end.
+    Refused(Refused),
+    /// An operation of ours failed.
+    Failed(Refused),
+}
+
+/// What a session tells those who watch it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// The handshake is through.
+    Ready {
+        /// The session's number.
+        session: u64,
+        /// What differs from what the primary expects.
+        mismatches: Vec<String>,
+    },
+    /// What will be sent in all (satellite).
+    Totals(Vec<Served>),
+    /// A batch was applied here.
+    Applied {
+        /// Which way.
+        direction: Direction,
+        /// How many were written.
+        applied: u64,
+        /// How many were there already.
+        duplicates: u64,
+        /// How many were quarantined.
+        refused: u64,
+    },
+    /// A batch of ours is durable at the peer.
+    Acknowledged {
+        /// Which way.
+        direction: Direction,
+        /// How many records it carried.
+        records: u64,
+    },
+    /// Digests were compared.
+    Compared(Vec<Comparison>),
+    /// Everything is exchanged for now.
+    CaughtUp(Direction),
+    /// The lineage is broken: frozen.
+    LineageBroken {
+        /// Whose database is under suspicion.
+        site: SyncId,
+    },
+}

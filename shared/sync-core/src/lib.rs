@@ -1,0 +1,21 @@
+//! The synchronisation protocol as pure code: messages, session machines, verdicts, routing, digests, chain.
+//! No IO, no async, no clock, no randomness: time and random bits are arguments (enforced by `cargo xtask tidy`).
+
+mod chain;
+mod cursor;
+mod decide;
+mod effect;
+mod hash;
+mod message;
+mod part;
+
+pub use chain::{Salt, extend_chain};
+pub use cursor::Cursor;
+pub use decide::{Refusal, Verdict, decide_pull, decide_push, may_write};
+pub use effect::{
+    ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, OpId,
+    PageRequest, PeerState, Report, TimerId,
+};
+pub use hash::{BUCKETS, body_hash, bucket_of, record_hash, seal};
+pub use message::{Ack, ChannelAck, Hello, PrimaryMessage, Refused, SatelliteMessage, Served, Welcome};
+pub use part::{Batch, OwnerProof, Page, Part};
