@@ -1,0 +1,29 @@
+//! Asking a server's health port whether it is ready: one plain HTTP request, without a client library.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::Outcome;
+
+/// More than any answer of a health port.
+const LARGEST_ANSWER: u64 = 64 * 1024;
+
+/// Whether `/readyz` at this address answers with 200.
+pub async fn is_ready(address: SocketAddr) -> Outcome<bool> {
+    Ok(status_of(address, "/readyz").await? == 200)
+}
+
+async fn status_of(address: SocketAddr, path: &str) -> Outcome<u16> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.take(LARGEST_ANSWER).read_to_string(&mut answer).await?;
+    let status = answer
+        .split_whitespace()
+        .nth(1)
+        .and_then(|word| word.parse().ok());
+    status.ok_or_else(|| format!("not an HTTP answer: {answer:?}").into())
+}
