@@ -139,6 +139,8 @@ reasons! {
     DATABASE_OTHER_SITE;
     /// The database has not been initialised.
     DATABASE_NOT_INITIALISED;
+    /// The site has been set up already.
+    ALREADY_INITIALISED;
     /// The database failed.
     DATABASE_FAILED;
     /// The configuration is wrong.

@@ -2,5 +2,6 @@
 //! Not here: what only a primary or only a satellite does (their own crates), SQL (`store`), protocol rules (`sync-core`).
 
 pub mod command;
+pub mod cli;
 pub mod session;
 pub mod status;

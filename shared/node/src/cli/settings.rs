@@ -1,0 +1,192 @@
+//! The sections of the configuration that both programs share. What only one of them has is in its `config.rs`;
+//! how files, environment and flags are merged is in `runtime`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use supplysync_model::FieldViolation;
+
+/// Who this site is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SiteSection {
+    /// The name of this site, as people call it.
+    pub name: String,
+}
+
+/// Where this server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenSection {
+    /// Address and port of the gRPC services (mutual TLS).
+    pub grpc: SocketAddr,
+    /// Address and port of `/livez` and `/readyz` (plain HTTP, no data).
+    pub health: SocketAddr,
+}
+
+/// The certificate this server shows, and the authority whose certificates it accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSection {
+    /// This site's certificate, PEM; relative paths are in the data directory.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// The authority's certificate, PEM.
+    pub authority: PathBuf,
+}
+
+impl Default for TlsSection {
+    fn default() -> TlsSection {
+        TlsSection {
+            certificate: "tls/site.crt".into(),
+            key: "tls/site.key".into(),
+            authority: "tls/authority.crt".into(),
+        }
+    }
+}
+
+/// Which server the operator commands ask, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperatorSection {
+    /// `https://HOST:PORT`; empty for the server on this machine.
+    pub server: String,
+    /// The operator's certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// The authority's certificate, PEM.
+    pub authority: PathBuf,
+}
+
+impl Default for OperatorSection {
+    fn default() -> OperatorSection {
+        OperatorSection {
+            server: String::new(),
+            certificate: "tls/operator.crt".into(),
+            key: "tls/operator.key".into(),
+            authority: "tls/authority.crt".into(),
+        }
+    }
+}
+
+/// Limits that a network may raise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// The highest Sync ID of a satellite; the same on every site.
+    pub max_sync_id: u16,
+}
+
+impl Default for LimitsSection {
+    fn default() -> LimitsSection {
+        LimitsSection {
+            max_sync_id: supplysync_model::limits::DEFAULT_MAX_SYNC_ID,
+        }
+    }
+}
+
+impl TlsSection {
+    /// The same with paths resolved against the data directory.
+    #[must_use]
+    pub fn resolved(&self, data_dir: &Path) -> TlsSection {
+        TlsSection {
+            certificate: data_dir.join(&self.certificate),
+            key: data_dir.join(&self.key),
+            authority: data_dir.join(&self.authority),
+        }
+    }
+}
+
+impl OperatorSection {
+    /// The same with paths resolved against the data directory, and the server on this machine named if no other is.
+    #[must_use]
+    pub fn resolved(&self, data_dir: &Path, listen: SocketAddr) -> OperatorSection {
+        let server = if self.server.is_empty() {
+            format!("https://{}", reachable(listen))
+        } else {
+            self.server.clone()
+        };
+        OperatorSection {
+            server,
+            certificate: data_dir.join(&self.certificate),
+            key: data_dir.join(&self.key),
+            authority: data_dir.join(&self.authority),
+        }
+    }
+}
+
+/// How a server that listens on `address` is called from the same machine.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
+}
+
+/// A database address with its relative SQLite path resolved against the data directory.
+pub fn resolve_database(url: &str, data_dir: &Path) -> String {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return url.to_owned();
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    format!("sqlite://{}", data_dir.join(path).display())
+}
+
+/// Checks what both programs must know of a database address.
+pub fn check_database(url: &str, violations: &mut Vec<FieldViolation>) {
+    let known = ["sqlite:", "postgres://", "postgresql://"];
+    if !known.iter().any(|scheme| url.starts_with(scheme)) {
+        violations.push(FieldViolation {
+            field: "database.url".into(),
+            description: "must begin with sqlite: or postgres://, as in sqlite:supplysync.db".into(),
+        });
+    }
+}
+
+/// Checks the highest Sync ID.
+pub fn check_limits(limits: &LimitsSection, violations: &mut Vec<FieldViolation>) {
+    if limits.max_sync_id < 2 {
+        violations.push(FieldViolation {
+            field: "limits.max_sync_id".into(),
+            description: "must be 2 or more: 1 is the primary".into(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_paths_are_in_the_data_directory() {
+        let resolve = |url| resolve_database(url, Path::new("/var/lib/supplysync"));
+        assert_eq!(resolve("sqlite:a.db"), "sqlite:///var/lib/supplysync/a.db");
+        assert_eq!(resolve("sqlite:///srv/a.db"), "sqlite:///srv/a.db");
+        assert_eq!(resolve("postgres://db/x"), "postgres://db/x");
+    }
+
+    #[test]
+    fn the_server_on_this_machine_has_a_name() {
+        let server = |listen: &str| {
+            let section = OperatorSection::default();
+            section.resolved(Path::new("/d"), listen.parse().unwrap()).server
+        };
+        assert_eq!(server("0.0.0.0:8443"), "https://localhost:8443");
+        assert_eq!(server("[::1]:8443"), "https://localhost:8443");
+        assert_eq!(server("10.1.2.3:8443"), "https://10.1.2.3:8443");
+    }
+
+    #[test]
+    fn a_database_address_has_a_known_scheme() {
+        let mut violations = Vec::new();
+        check_database("sqlite:a.db", &mut violations);
+        check_database("postgres://user@host/name", &mut violations);
+        assert_eq!(violations, []);
+        check_database("mysql://x", &mut violations);
+        assert_eq!(violations[0].field, "database.url");
+    }
+}

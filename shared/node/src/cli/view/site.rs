@@ -1,0 +1,57 @@
+//! Sites of the network and what each keeps.
+
+use serde::Serialize;
+
+use crate::cli::output::Answer;
+use crate::cli::table::{Grid, or_dash};
+
+/// All sites.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SitesView {
+    /// In order of their Sync IDs.
+    pub sites: Vec<SiteRow>,
+}
+
+/// One site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SiteRow {
+    /// Its Sync ID.
+    pub sync_id: u32,
+    /// Its name.
+    pub name: String,
+    /// Where it can be reached; empty when it only dials out.
+    pub url: String,
+    /// Codes of the stores active there.
+    pub stores: Vec<String>,
+    /// Codes of the stores it keeps a copy of.
+    pub copies: Vec<String>,
+}
+
+/// One site, as an answer of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct SiteView(pub SiteRow);
+
+impl Answer for SitesView {
+    fn for_people(&self, width: Option<u16>) -> String {
+        let columns = [">Sync ID", "name", "URL", "active stores", "copies of"];
+        let mut grid = Grid::new(&columns, width);
+        for site in &self.sites {
+            grid.row([
+                site.sync_id.to_string(),
+                site.name.clone(),
+                or_dash(&site.url),
+                or_dash(&site.stores.join(", ")),
+                or_dash(&site.copies.join(", ")),
+            ]);
+        }
+        grid.or("no sites yet: register one with `sites add`")
+    }
+}
+
+impl Answer for SiteView {
+    fn for_people(&self, width: Option<u16>) -> String {
+        let sites = vec![self.0.clone()];
+        SitesView { sites }.for_people(width)
+    }
+}
