@@ -30,10 +30,10 @@ pub fn decide_push(
     from: SyncId,
     assignment: Option<&Assignment>,
 ) -> Verdict {
-    if let Some(existing) = existing {
-        if existing.hash == incoming.hash {
-            return Verdict::Duplicate;
-        }
+    if let Some(existing) = existing
+        && existing.hash == incoming.hash
+    {
+        return Verdict::Duplicate;
     }
     let Some(store) = incoming.channel.store() else {
         return Verdict::Quarantine(Reason::MASTER_DATA_IS_PRIMARY_ONLY);

@@ -152,6 +152,8 @@ pub enum Input<M> {
     Applied(OpId, ApplyOutcome),
     /// An ack is stored, after [`Effect::RecordAck`].
     AckRecorded(OpId),
+    /// The cursors are forgotten, after [`Effect::Forget`] (satellite only).
+    Forgotten(OpId),
     /// An operation failed.
     Failed(OpId, Fault),
     /// The channels to serve (primary) or to push (satellite) have changed.
@@ -186,8 +188,9 @@ pub enum Effect<M> {
     Apply(OpId, ApplyRequest),
     /// Store how far the peer is, for status, ledger and lineage.
     RecordAck(OpId, crate::Ack),
-    /// Forget the cursors of channels no longer served (satellite only).
-    ForgetChannels(OpId, Vec<Channel>),
+    /// Forget the cursors of channels no longer served (satellite only); answered by [`Input::Forgotten`], because
+    /// what comes next may begin one of them afresh.
+    Forget(OpId, Vec<Channel>),
     /// (Re)arm a timer, at a time of the machine's clock.
     SetTimer(TimerId, Timestamp),
     /// Disarm it.

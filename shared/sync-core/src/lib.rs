@@ -1,6 +1,7 @@
 //! The synchronisation protocol as pure code: messages, session machines, verdicts, routing, digests, chain.
 //! No IO, no async, no clock, no randomness: time and random bits are arguments (enforced by `cargo xtask tidy`).
 
+mod backoff;
 mod chain;
 mod cursor;
 mod decide;
@@ -8,7 +9,9 @@ mod effect;
 mod hash;
 mod message;
 mod part;
+mod session;
 
+pub use backoff::full_jitter;
 pub use chain::{Salt, extend_chain};
 pub use cursor::Cursor;
 pub use decide::{Refusal, Verdict, decide_pull, decide_push, may_write};
@@ -19,3 +22,4 @@ pub use effect::{
 pub use hash::{BUCKETS, body_hash, bucket_of, record_hash, seal};
 pub use message::{Ack, ChannelAck, Hello, PrimaryMessage, Refused, SatelliteMessage, Served, Welcome};
 pub use part::{Batch, OwnerProof, Page, Part};
+pub use session::{Mode, SessionLimits, primary, satellite};

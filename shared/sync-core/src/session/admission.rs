@@ -1,0 +1,95 @@
+//! Who may speak for a site (P10): protocol, identity, lineage. Judged by the primary, in words for a person.
+
+use supplysync_model::limits::PROTOCOL_VERSION;
+use supplysync_model::{Incarnation, Reason, SyncId};
+
+use crate::{Hello, LineageVerdict, PeerState, Refused};
+
+/// A satellite that may go on.
+pub(crate) struct Admission {
+    pub(crate) incarnation: Incarnation,
+    /// Whether it has just been given.
+    pub(crate) assigned: bool,
+}
+
+/// What can be judged without the store: the protocol, and that the Hello is the certificate's.
+pub(crate) fn greet(hello: &Hello, certified: SyncId) -> Result<(), Refused> {
+    if hello.protocol_min > PROTOCOL_VERSION || hello.protocol_max < PROTOCOL_VERSION {
+        let message = format!(
+            "this primary speaks protocol {PROTOCOL_VERSION}, the satellite {} to {}; update the older program",
+            hello.protocol_min, hello.protocol_max
+        );
+        return Err(Refused::new(Reason::PROTOCOL_UNSUPPORTED, message));
+    }
+    if hello.sync_id != certified {
+        let message = format!(
+            "the certificate is for Sync ID {certified}, the Hello for {}; use the certificate of this site",
+            hello.sync_id
+        );
+        return Err(Refused::new(Reason::IDENTITY_REFUSED, message));
+    }
+    Ok(())
+}
+
+/// What the store knows of the satellite decides whether it may go on.
+pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refused> {
+    if let Some(refused) = &state.refuse {
+        return Err(refused.clone());
+    }
+    if state.lineage == LineageVerdict::Broken {
+        return Err(primary_broken());
+    }
+    let received = state.checkpoint.map_or(0, |checkpoint| checkpoint.seq);
+    let Some(incarnation) = hello.incarnation else {
+        // An empty database where we have already had changes of this site: it was replaced.
+        return if received > 0 {
+            Err(satellite_broken(hello.sync_id))
+        } else {
+            Ok(Admission {
+                incarnation: state.fresh_incarnation,
+                assigned: true,
+            })
+        };
+    };
+    let other_life = state.incarnation.is_some_and(|known| known != incarnation);
+    let rewound = state.checkpoint.is_some_and(|known| {
+        hello.head.is_none_or(|head| {
+            known.incarnation != incarnation
+                || head.seq < known.seq
+                || (head.seq == known.seq && head.chain != known.chain)
+        })
+    });
+    if other_life || rewound {
+        return Err(satellite_broken(hello.sync_id));
+    }
+    Ok(Admission {
+        incarnation,
+        assigned: false,
+    })
+}
+
+/// Whose database is under suspicion, if the refusal is about that.
+pub(crate) fn suspect(refused: &Refused, satellite: SyncId) -> Option<SyncId> {
+    if refused.reason == Reason::SATELLITE_LINEAGE_BROKEN.0 {
+        Some(satellite)
+    } else if refused.reason == Reason::PRIMARY_LINEAGE_BROKEN.0 {
+        Some(SyncId::PRIMARY)
+    } else {
+        None
+    }
+}
+
+/// The satellite's database is not the one that we know.
+pub(crate) fn satellite_broken(site: SyncId) -> Refused {
+    let message = format!(
+        "the database of site {site} was restored from a backup or copied: it is not the one that was last in step; \
+         its users can go on working, nothing is exchanged until an administrator decides which database is right"
+    );
+    Refused::new(Reason::SATELLITE_LINEAGE_BROKEN, message)
+}
+
+fn primary_broken() -> Refused {
+    let message = "the primary's database was restored from a backup or replaced: it does not know what this site \
+                   already has from it; nothing is exchanged until an administrator decides";
+    Refused::new(Reason::PRIMARY_LINEAGE_BROKEN, message)
+}
