@@ -4,13 +4,17 @@
 mod binaries;
 mod condition;
 mod health;
+mod network;
 mod outcome;
 mod ports;
 mod program;
+mod site;
 
 pub use binaries::Binaries;
 pub use condition::{eventually, within};
 pub use health::is_ready;
+pub use network::Network;
 pub use outcome::Outcome;
 pub use ports::free_address;
 pub use program::{Finished, Memory, Program, run};
+pub use site::Site;

@@ -1,0 +1,109 @@
+//! A whole network on this machine: a primary and its satellites, set up with the real command line and run as
+//! separate processes. What a site is and does lives in `site`; talking to it in `client`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::{Binaries, Outcome, Site, run};
+
+/// How long a set-up command may take: passwords are hashed slowly on purpose, and the machine may be busy.
+const SETUP_LIMIT: Duration = Duration::from_secs(60);
+
+/// What every network here uses; no secret outside a temporary folder.
+const USER_NAME: &str = "sync";
+const PASSWORD: &str = "correct horse battery staple";
+const AUTHORISATION_CODE: &str = "4711-0815";
+
+/// A primary and its satellites.
+pub struct Network {
+    binaries: Binaries,
+    folder: PathBuf,
+    primary: Site,
+    satellites: Vec<Site>,
+}
+
+impl Network {
+    /// Sets a primary up in the folder and starts it.
+    pub async fn start(binaries: Binaries, folder: &Path, name: &str) -> Outcome<Network> {
+        std::fs::write(folder.join("password"), PASSWORD)?;
+        std::fs::write(folder.join("code"), AUTHORISATION_CODE)?;
+        let mut primary = Site::new(1, name, &binaries.primary, &folder.join("primary"))?;
+        let mut init = primary.command();
+        init.args(["init", "--hostname", "localhost", "--hostname", "127.0.0.1", "--name", name]);
+        init.args(["--user-name", USER_NAME]);
+        init.arg("--password-file").arg(folder.join("password"));
+        init.arg("--authorisation-code-file").arg(folder.join("code"));
+        run(init, SETUP_LIMIT).await?.success()?;
+        primary.start().await?;
+        Ok(Network { binaries, folder: folder.to_owned(), primary, satellites: Vec::new() })
+    }
+
+    /// Registers a satellite, issues its certificate, sets it up, and starts it.
+    pub async fn add_satellite(&mut self, sync_id: u16, name: &str) -> Outcome<&mut Site> {
+        let mut satellite = self.set_up_satellite(sync_id, name, self.primary.url()).await?;
+        satellite.start().await?;
+        self.satellites.push(satellite);
+        self.satellites.last_mut().ok_or_else(|| "no satellite".into())
+    }
+
+    /// The same without starting it, and with another address for the primary.
+    pub async fn set_up_satellite(&self, sync_id: u16, name: &str, primary: String) -> Outcome<Site> {
+        let number = sync_id.to_string();
+        let mut add = self.primary.command();
+        add.args(["sites", "add", &number, "--name", name]).arg("--code-file").arg(self.folder.join("code"));
+        run(add, SETUP_LIMIT).await?.success()?;
+        let certificates = self.folder.join(format!("certificates-{number}"));
+        self.issue("site", &number, &[], &certificates).await?;
+        let satellite = Site::new(sync_id, name, &self.binaries.satellite, &self.folder.join(format!("site-{number}")))?;
+        let mut init = satellite.command();
+        init.args(["init", "--sync-id", &number, "--name", name, "--primary-url", &primary]);
+        init.arg("--certs").arg(&certificates).args(["--user-name", USER_NAME]);
+        init.arg("--password-file").arg(self.folder.join("password"));
+        run(init, SETUP_LIMIT).await?.success()?;
+        Ok(satellite)
+    }
+
+    /// Issues a certificate with the primary's authority: `site N` or `operator NAME`, into a folder.
+    pub async fn issue(&self, what: &str, whose: &str, more: &[&str], out: &Path) -> Outcome<()> {
+        let mut issue = self.primary.command();
+        issue.args(["certs", "issue", what, whose]).args(more).arg("--out").arg(out);
+        run(issue, SETUP_LIMIT).await?.success()?;
+        Ok(())
+    }
+
+    /// The folder that everything is in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What unlocks the synchronisation preferences.
+    pub fn authorisation_code(&self) -> &'static str {
+        AUTHORISATION_CODE
+    }
+
+    /// The primary.
+    pub fn primary(&mut self) -> &mut Site {
+        &mut self.primary
+    }
+
+    /// A satellite by its Sync ID.
+    pub fn satellite(&mut self, sync_id: u16) -> Outcome<&mut Site> {
+        let found = self.satellites.iter_mut().find(|site| site.sync_id() == sync_id);
+        found.ok_or_else(|| format!("no satellite {sync_id}").into())
+    }
+
+    /// A command of `primary-svc` with this network's data directory.
+    pub fn primary_command(&self) -> Command {
+        self.primary.command()
+    }
+
+    /// Asks every process to end in order, and waits.
+    pub async fn stop(&mut self) -> Outcome<()> {
+        for site in self.satellites.iter_mut().chain([&mut self.primary]) {
+            site.stop().await?;
+        }
+        Ok(())
+    }
+}
