@@ -31,13 +31,26 @@ impl Network {
         std::fs::write(folder.join("code"), AUTHORISATION_CODE)?;
         let mut primary = Site::new(1, name, &binaries.primary, &folder.join("primary"))?;
         let mut init = primary.command();
-        init.args(["init", "--hostname", "localhost", "--hostname", "127.0.0.1", "--name", name]);
+        init.args([
+            "init",
+            "--hostname",
+            "localhost",
+            "--hostname",
+            "127.0.0.1",
+            "--name",
+            name,
+        ]);
         init.args(["--user-name", USER_NAME]);
         init.arg("--password-file").arg(folder.join("password"));
         init.arg("--authorisation-code-file").arg(folder.join("code"));
         run(init, SETUP_LIMIT).await?.success()?;
         primary.start().await?;
-        Ok(Network { binaries, folder: folder.to_owned(), primary, satellites: Vec::new() })
+        Ok(Network {
+            binaries,
+            folder: folder.to_owned(),
+            primary,
+            satellites: Vec::new(),
+        })
     }
 
     /// Registers a satellite, issues its certificate, sets it up, and starts it.
@@ -52,14 +65,31 @@ impl Network {
     pub async fn set_up_satellite(&self, sync_id: u16, name: &str, primary: String) -> Outcome<Site> {
         let number = sync_id.to_string();
         let mut add = self.primary.command();
-        add.args(["sites", "add", &number, "--name", name]).arg("--code-file").arg(self.folder.join("code"));
+        add.args(["sites", "add", &number, "--name", name])
+            .arg("--code-file")
+            .arg(self.folder.join("code"));
         run(add, SETUP_LIMIT).await?.success()?;
         let certificates = self.folder.join(format!("certificates-{number}"));
         self.issue("site", &number, &[], &certificates).await?;
-        let satellite = Site::new(sync_id, name, &self.binaries.satellite, &self.folder.join(format!("site-{number}")))?;
+        let satellite = Site::new(
+            sync_id,
+            name,
+            &self.binaries.satellite,
+            &self.folder.join(format!("site-{number}")),
+        )?;
         let mut init = satellite.command();
-        init.args(["init", "--sync-id", &number, "--name", name, "--primary-url", &primary]);
-        init.arg("--certs").arg(&certificates).args(["--user-name", USER_NAME]);
+        init.args([
+            "init",
+            "--sync-id",
+            &number,
+            "--name",
+            name,
+            "--primary-url",
+            &primary,
+        ]);
+        init.arg("--certs")
+            .arg(&certificates)
+            .args(["--user-name", USER_NAME]);
         init.arg("--password-file").arg(self.folder.join("password"));
         run(init, SETUP_LIMIT).await?.success()?;
         Ok(satellite)
@@ -68,7 +98,11 @@ impl Network {
     /// Issues a certificate with the primary's authority: `site N` or `operator NAME`, into a folder.
     pub async fn issue(&self, what: &str, whose: &str, more: &[&str], out: &Path) -> Outcome<()> {
         let mut issue = self.primary.command();
-        issue.args(["certs", "issue", what, whose]).args(more).arg("--out").arg(out);
+        issue
+            .args(["certs", "issue", what, whose])
+            .args(more)
+            .arg("--out")
+            .arg(out);
         run(issue, SETUP_LIMIT).await?.success()?;
         Ok(())
     }

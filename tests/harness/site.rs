@@ -68,7 +68,10 @@ impl Site {
         let health = self.health;
         let what = format!("{} to be ready", self.name);
         let ready = async {
-            eventually(&what, START_LIMIT, || async move { Ok(is_ready(health).await?.then_some(())) }).await
+            eventually(&what, START_LIMIT, || async move {
+                Ok(is_ready(health).await?.then_some(()))
+            })
+            .await
         };
         let ended = async { program.end(START_LIMIT + STOP_LIMIT).await };
         let outcome = tokio::select! {
@@ -92,24 +95,37 @@ impl Site {
 
     /// SIGTERM, and the exit code that must be 0 within the promised time; nothing if it is not running.
     pub async fn stop(&mut self) -> Outcome<()> {
-        let Some(mut program) = self.program.take() else { return Ok(()) };
+        let Some(mut program) = self.program.take() else {
+            return Ok(());
+        };
         program.terminate()?;
         let status = program.end(STOP_LIMIT).await?;
         if status.code() == Some(0) {
             return Ok(());
         }
-        Err(format!("{} ended with {status} after SIGTERM\n{}", self.name, program.log_tail(20)).into())
+        Err(format!(
+            "{} ended with {status} after SIGTERM\n{}",
+            self.name,
+            program.log_tail(20)
+        )
+        .into())
     }
 
     /// Its memory.
     pub fn memory(&self) -> Outcome<Memory> {
-        let program = self.program.as_ref().ok_or_else(|| format!("{} is not running", self.name))?;
+        let program = self
+            .program
+            .as_ref()
+            .ok_or_else(|| format!("{} is not running", self.name))?;
         program.memory()
     }
 
     /// Its process id.
     pub fn process_id(&self) -> Outcome<u32> {
-        let program = self.program.as_ref().ok_or_else(|| format!("{} is not running", self.name))?;
+        let program = self
+            .program
+            .as_ref()
+            .ok_or_else(|| format!("{} is not running", self.name))?;
         program.id()
     }
 
