@@ -1,0 +1,8 @@
+//! Importing master data from CSV: every row is checked, and either all of the file goes in or none of it.
+
+mod cells;
+mod kinds;
+mod plan;
+mod table;
+
+pub use table::{MAX_ERRORS, MAX_FILE_BYTES, RowError};
