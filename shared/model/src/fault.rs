@@ -220,6 +220,23 @@ impl Fault {
         }])
     }
 
+    /// An address that can't be listened on; says which and what to do.
+    pub fn address_unavailable(address: impl fmt::Display, error: std::io::Error) -> Fault {
+        use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+        let advice = match error.kind() {
+            AddrInUse => "another program uses it; stop that one, or set another port",
+            AddrNotAvailable => "this machine has no such address; set one that it has, or 0.0.0.0 for all",
+            PermissionDenied => "ports below 1024 need a privilege; set a port above",
+            _ => "the system refused it; the log says why",
+        };
+        Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::ADDRESS_UNAVAILABLE,
+            format!("can't listen on {address}: {advice}"),
+        )
+        .with_source(error)
+    }
+
     /// A defect of ours; the source goes to the log, not to the caller.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Fault {
         Fault::new(

@@ -1,4 +1,4 @@
-//! The words of Supplysync as types: ids, kinds, channels, records, master data, stock, sites, faults, clock.
+//! The words of Supplysync as types: ids, kinds, channels, records, master data, stock, sites, faults, clock, randomness.
 //! No IO, no wire or database format: those live in `record-codec`, `api` and `store`.
 
 mod amount;
@@ -11,6 +11,7 @@ mod kind;
 pub mod limits;
 mod lineage;
 mod master;
+mod random;
 mod record;
 mod site;
 mod stock;
@@ -24,6 +25,7 @@ pub use id::{IdParseError, ItemId, NameId, RecordId, StockLineId, StoreId, SyncI
 pub use kind::Kind;
 pub use lineage::{Chain, Checkpoint, Incarnation};
 pub use master::{Item, ItemType, Name, NameRole, Store, StoreMode, Unit, VenCategory};
+pub use random::Random;
 pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
 pub use site::{Assignment, AssignmentState, CopyGrant, Site, SiteSettings};
 pub use stock::{StatusChange, StockLine, Transaction, TransactionLine, TransactionStatus, TransactionType};
