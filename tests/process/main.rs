@@ -1,0 +1,11 @@
+//! Tests on the real programs as separate processes: starting badly, stopping in order, identity, kills, memory.
+//! They speak to the programs through the command line and the public API only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "all of this is test code, also what is outside test functions"
+)]
+
+mod start;
+mod stop;
+mod world;
