@@ -1,7 +1,8 @@
 //! `cargo xtask`: the workspace's own commands. What each does lives in its module; nothing of the product is here.
 
-mod outcome;
+mod demo;
 mod tidy;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -17,12 +18,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The main job on real input: a primary and three satellites on this machine, checked as it goes.
+    Demo(demo::Arguments),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let result = match Arguments::parse_from(arguments()).command {
+        Command::Demo(arguments) => return demo::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match result {
@@ -32,4 +36,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The arguments without the `--` of `cargo demo -- --stay`: the alias has used up the one that cargo takes.
+fn arguments() -> Vec<String> {
+    let mut arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|command| command == "demo") && arguments.get(2).is_some_and(|word| word == "--") {
+        arguments.remove(2);
+    }
+    arguments
 }

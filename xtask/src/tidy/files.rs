@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::outcome::Outcome;
+use supplysync_tests::Outcome;
 
 /// More lines than this, and a file has more than one noun.
 const MOST_LINES: usize = 500;
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn finds_this_very_file() {
-        let sources = load(&crate::outcome::workspace_root()).unwrap();
+        let sources = load(&crate::workspace::root()).unwrap();
         assert!(
             sources
                 .iter()

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::outcome::Outcome;
+use supplysync_tests::Outcome;
 
 /// A package of the graph.
 #[derive(Debug, Clone, Default)]

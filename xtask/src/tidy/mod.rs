@@ -5,11 +5,13 @@ mod files;
 mod graph;
 mod purity;
 
-use crate::outcome::{Outcome, workspace_root};
+use supplysync_tests::Outcome;
+
+use crate::workspace;
 
 /// Runs every check, prints all findings at once.
 pub fn run() -> Outcome<()> {
-    let root = workspace_root();
+    let root = workspace::root();
     let graph = graph::load(&root)?;
     let sources = files::load(&root)?;
 
