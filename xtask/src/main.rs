@@ -41,7 +41,9 @@ fn main() -> ExitCode {
 /// The arguments without the `--` of `cargo demo -- --stay`: the alias has used up the one that cargo takes.
 fn arguments() -> Vec<String> {
     let mut arguments: Vec<String> = std::env::args().collect();
-    if arguments.get(1).is_some_and(|command| command == "demo") && arguments.get(2).is_some_and(|word| word == "--") {
+    if arguments.get(1).is_some_and(|command| command == "demo")
+        && arguments.get(2).is_some_and(|word| word == "--")
+    {
         arguments.remove(2);
     }
     arguments

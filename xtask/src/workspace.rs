@@ -19,5 +19,9 @@ pub fn build_programs() -> Outcome<()> {
         build.arg("--release");
     }
     let status = build.current_dir(root()).status()?;
-    if status.success() { Ok(()) } else { Err(format!("the programs don't build: {status}").into()) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the programs don't build: {status}").into())
+    }
 }

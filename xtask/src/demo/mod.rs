@@ -28,7 +28,11 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let mut stage = Stage::new(arguments.output);
     let result = prepare_and_play(arguments, &mut stage);
     stage.end(&result);
-    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if result.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn prepare_and_play(arguments: &Arguments, stage: &mut Stage) -> Outcome<()> {

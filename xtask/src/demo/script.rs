@@ -49,7 +49,14 @@ const fn line(
     pack_size: &'static str,
     cost: &'static str,
 ) -> Line {
-    Line { item, batch, expiry, packs, pack_size, cost }
+    Line {
+        item,
+        batch,
+        expiry,
+        packs,
+        pack_size,
+        cost,
+    }
 }
 
 /// Paracetamol 500 mg: the item that the demo changes.
@@ -137,13 +144,19 @@ mod tests {
 
     fn codes(file: &str) -> BTreeSet<String> {
         let text = std::fs::read_to_string(root().join("deploy/sample-data").join(file)).unwrap();
-        text.lines().skip(1).filter_map(|line| line.split(',').next()).map(str::to_owned).collect()
+        text.lines()
+            .skip(1)
+            .filter_map(|line| line.split(',').next())
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn everything_named_is_in_the_sample_data() {
         let (items, names, stores) = (codes("items.csv"), codes("names.csv"), codes("stores.csv"));
-        assert!(items.contains(CHANGED_ITEM) && items.contains(RETIRED_ITEM) && stores.contains(COPIED_STORE));
+        assert!(
+            items.contains(CHANGED_ITEM) && items.contains(RETIRED_ITEM) && stores.contains(COPIED_STORE)
+        );
         for movement in MOVEMENTS {
             assert!(stores.contains(movement.store), "{}", movement.store);
             if let MovementKind::From(name) | MovementKind::To(name) = movement.kind {

@@ -38,7 +38,12 @@ impl Stage {
     /// An empty stage.
     pub fn new(form: Form) -> Stage {
         let terminal = std::io::stdout().is_terminal();
-        Stage { form, terminal, started: Instant::now(), steps: Vec::new() }
+        Stage {
+            form,
+            terminal,
+            started: Instant::now(),
+            steps: Vec::new(),
+        }
     }
 
     /// Begins the next step.
@@ -46,14 +51,26 @@ impl Stage {
         let number = self.steps.len() + 1;
         let heading = format!("{number}. {title}");
         self.say("");
-        self.say(&if self.terminal { format!("\x1b[1m{heading}\x1b[0m") } else { heading });
-        self.steps.push(Step { title: title.to_owned(), started: Instant::now(), facts: Map::new() });
+        self.say(&if self.terminal {
+            format!("\x1b[1m{heading}\x1b[0m")
+        } else {
+            heading
+        });
+        self.steps.push(Step {
+            title: title.to_owned(),
+            started: Instant::now(),
+            facts: Map::new(),
+        });
     }
 
     /// A line for people.
     pub fn say(&self, line: &str) {
         if self.form == Form::Text {
-            let indent = if self.steps.is_empty() || line.is_empty() { "" } else { "   " };
+            let indent = if self.steps.is_empty() || line.is_empty() {
+                ""
+            } else {
+                "   "
+            };
             // A closed pipe must not end the demo before it has cleaned up.
             let _ = writeln!(std::io::stdout(), "{indent}{line}");
         }
@@ -77,11 +94,26 @@ impl Stage {
     }
 
     /// Keeps a fact that must hold, and says it; ends the demo with `otherwise` if it doesn't.
-    pub fn must(&mut self, name: &str, holds: bool, line: &str, otherwise: impl FnOnce() -> String) -> Outcome<()> {
+    pub fn must(
+        &mut self,
+        name: &str,
+        holds: bool,
+        line: &str,
+        otherwise: impl FnOnce() -> String,
+    ) -> Outcome<()> {
         self.fact(name, holds);
         if !holds {
-            let step = self.steps.last().map(|step| step.title.clone()).unwrap_or_default();
-            return Err(format!("step {} ({step}): {name} does not hold: {}", self.steps.len(), otherwise()).into());
+            let step = self
+                .steps
+                .last()
+                .map(|step| step.title.clone())
+                .unwrap_or_default();
+            return Err(format!(
+                "step {} ({step}): {name} does not hold: {}",
+                self.steps.len(),
+                otherwise()
+            )
+            .into());
         }
         if !line.is_empty() {
             self.say(&format!("✓ {line}"));
@@ -93,13 +125,17 @@ impl Stage {
     pub fn progress(&self, what: &str, total: u64) -> Progress {
         let bar = (self.form == Form::Text && self.terminal).then(|| {
             let bar = ProgressBar::new(total);
-            if let Ok(style) = ProgressStyle::with_template("   {msg:28} {wide_bar} {pos:>7}/{len} {elapsed}") {
+            if let Ok(style) = ProgressStyle::with_template("   {msg:28} {wide_bar} {pos:>7}/{len} {elapsed}")
+            {
                 bar.set_style(style);
             }
             bar.set_message(what.to_owned());
             bar
         });
-        let plain = (self.form == Form::Text && !self.terminal).then(|| Plain { what: what.to_owned(), quarter: 0 });
+        let plain = (self.form == Form::Text && !self.terminal).then(|| Plain {
+            what: what.to_owned(),
+            quarter: 0,
+        });
         Progress { bar, plain, total }
     }
 
@@ -115,11 +151,21 @@ impl Stage {
             }
             return;
         }
-        let ended = self.steps.iter().skip(1).map(|step| step.started).chain([Instant::now()]);
-        let steps = self.steps.iter().zip(ended).enumerate().map(|(index, (step, ended))| {
-            let seconds = (ended - step.started).as_secs_f64();
-            json!({"number": index + 1, "title": step.title, "seconds": seconds, "facts": step.facts})
-        });
+        let ended = self
+            .steps
+            .iter()
+            .skip(1)
+            .map(|step| step.started)
+            .chain([Instant::now()]);
+        let steps = self
+            .steps
+            .iter()
+            .zip(ended)
+            .enumerate()
+            .map(|(index, (step, ended))| {
+                let seconds = (ended - step.started).as_secs_f64();
+                json!({"number": index + 1, "title": step.title, "seconds": seconds, "facts": step.facts})
+            });
         let summary = json!({
             "ok": ok,
             "seconds": seconds,
@@ -153,7 +199,12 @@ impl Progress {
             let quarter = done.min(total) * 4 / total;
             if quarter > plain.quarter {
                 plain.quarter = quarter;
-                let _ = writeln!(std::io::stdout(), "   {}: {done} of {} records", plain.what, self.total);
+                let _ = writeln!(
+                    std::io::stdout(),
+                    "   {}: {done} of {} records",
+                    plain.what,
+                    self.total
+                );
             }
         }
     }
@@ -176,8 +227,14 @@ mod tests {
         let mut stage = Stage::new(Form::Json);
         stage.step("Import");
         assert!(stage.must("items", true, "", String::new).is_ok());
-        let trouble = stage.must("names", false, "", || "59 of 60".into()).unwrap_err().to_string();
-        assert!(trouble.contains("step 1 (Import)") && trouble.contains("59 of 60"), "{trouble}");
+        let trouble = stage
+            .must("names", false, "", || "59 of 60".into())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            trouble.contains("step 1 (Import)") && trouble.contains("59 of 60"),
+            "{trouble}"
+        );
         assert_eq!(stage.steps[0].facts["names"], false);
     }
 }
