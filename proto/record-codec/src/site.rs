@@ -1,0 +1,86 @@
+//! Sites, assignments and site settings ↔ their stored bodies.
+
+use supplysync_model::{Assignment, AssignmentState, Epoch, Site, SiteSettings};
+
+use crate::field::{Field, ascending, id, sync_id};
+use crate::wire;
+
+/// A day: the longest sync interval.
+const MAX_INTERVAL_MINUTES: u32 = 1440;
+
+pub(crate) fn site_to_wire(site: &Site) -> wire::Site {
+    wire::Site {
+        sync_id: site.sync_id.get().into(),
+        name: site.name.clone(),
+        url: site.url.clone(),
+    }
+}
+
+pub(crate) fn site(wire: wire::Site) -> Field<Site> {
+    Ok(Site {
+        sync_id: sync_id("sync_id", wire.sync_id)?,
+        name: wire.name,
+        url: wire.url,
+    })
+}
+
+pub(crate) fn assignment_to_wire(assignment: &Assignment) -> wire::Assignment {
+    wire::Assignment {
+        store: assignment.store.to_bytes().into(),
+        site: assignment.site.get().into(),
+        epoch_incarnation: assignment.epoch.incarnation,
+        epoch_counter: assignment.epoch.counter,
+        version: assignment.version,
+        draining_to: match assignment.state {
+            AssignmentState::Active => None,
+            AssignmentState::Draining { to } => Some(to.get().into()),
+        },
+    }
+}
+
+pub(crate) fn assignment(wire: wire::Assignment) -> Field<Assignment> {
+    Ok(Assignment {
+        store: id("store", &wire.store)?,
+        site: sync_id("site", wire.site)?,
+        epoch: Epoch {
+            incarnation: wire.epoch_incarnation,
+            counter: wire.epoch_counter,
+        },
+        version: wire.version,
+        state: match wire.draining_to {
+            None => AssignmentState::Active,
+            Some(to) => AssignmentState::Draining {
+                to: sync_id("draining_to", to)?,
+            },
+        },
+    })
+}
+
+pub(crate) fn settings_to_wire(settings: &SiteSettings) -> wire::SiteSettings {
+    wire::SiteSettings {
+        sync_id: settings.sync_id.get().into(),
+        interval_minutes: settings.interval_minutes,
+        live: settings.live,
+        copies: settings
+            .copies
+            .iter()
+            .map(|store| store.to_bytes().into())
+            .collect(),
+    }
+}
+
+pub(crate) fn settings(wire: wire::SiteSettings) -> Field<SiteSettings> {
+    let copies: Field<Vec<_>> = wire.copies.iter().map(|store| id("copies", store)).collect();
+    if wire.interval_minutes > MAX_INTERVAL_MINUTES {
+        return Err(format!(
+            "interval_minutes: {} is more than a day",
+            wire.interval_minutes
+        ));
+    }
+    Ok(SiteSettings {
+        sync_id: sync_id("sync_id", wire.sync_id)?,
+        interval_minutes: wire.interval_minutes,
+        live: wire.live,
+        copies: ascending("copies", copies?)?,
+    })
+}
