@@ -8,6 +8,7 @@ mod network;
 mod outcome;
 mod ports;
 mod program;
+mod sample;
 mod site;
 
 pub use binaries::Binaries;
@@ -17,4 +18,5 @@ pub use network::Network;
 pub use outcome::Outcome;
 pub use ports::free_address;
 pub use program::{Finished, Memory, Program, run};
+pub use sample::{generated_names, sample, sample_rows};
 pub use site::Site;
