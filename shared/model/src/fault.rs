@@ -141,6 +141,8 @@ reasons! {
     DATABASE_NOT_INITIALISED;
     /// The site has been set up already.
     ALREADY_INITIALISED;
+    /// Another program has the database open.
+    DATABASE_IN_USE;
     /// The database failed.
     DATABASE_FAILED;
     /// The configuration is wrong.

@@ -1,4 +1,4 @@
-//! The words of Supplysync as types: ids, kinds, channels, records, master data, stock, sites, faults, clock, randomness.
+//! The words of Supplysync as types: ids, kinds, channels, records, master data, stock, sites, faults, clock.
 //! No IO, no wire or database format: those live in `record-codec`, `api` and `store`.
 
 mod amount;
@@ -25,7 +25,7 @@ pub use id::{IdParseError, ItemId, NameId, RecordId, StockLineId, StoreId, SyncI
 pub use kind::Kind;
 pub use lineage::{Chain, Checkpoint, Incarnation};
 pub use master::{Item, ItemType, Name, NameRole, Store, StoreMode, Unit, VenCategory};
-pub use random::Random;
+pub use random::{Random, uuid_v7};
 pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
 pub use site::{Assignment, AssignmentState, CopyGrant, Site, SiteSettings};
 pub use stock::{StatusChange, StockLine, Transaction, TransactionLine, TransactionStatus, TransactionType};

@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The record store: records, feed, chain, digests, cursors and identity on SQLite and PostgreSQL, with the
+//! projections and queries built on them. Session rules live in `sync-core`; who may call what lives in `node`.
+
+mod apply;
+mod audit;
+mod channel;
+mod config;
+mod connect;
+mod entity;
+mod fault;
+mod lineage;
+mod migrate;
+mod own;
+mod page;
+mod peer;
+pub mod projection;
+pub mod query;
+mod raw;
+mod schema;
+mod store;
+mod tx;
+mod upkeep;
+
+pub use audit::AuditEntry;
+pub use config::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps};
+pub use own::{Etag, OwnChange, Written};
+pub use peer::HelloState;
+pub use store::Store;
+pub use tx::{Queries, ReadTx, StoredRecord, TxConn, WriteTx};

@@ -1,0 +1,1 @@
+//! Rows of the small tables, as sea-orm entities.

@@ -1,0 +1,1 @@
+//! Queries on the typed tables, offered alike by read and write transactions (`impl Queries`).

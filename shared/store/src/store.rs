@@ -1,0 +1,176 @@
+//! The store itself: opening, identity, the named read and write closures, and the head that others watch.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use supplysync_model::{Fault, Incarnation, Seq, SyncId};
+use tokio::sync::watch;
+
+use crate::channel::ChannelNumbers;
+use crate::connect::Pools;
+use crate::fault::worth_repeating;
+use crate::tx::{ReadTx, WriteTx};
+use crate::upkeep::Upkeep;
+use crate::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps, connect, migrate, raw};
+
+/// How often a transaction that lost a race is repeated.
+const ATTEMPTS: u32 = 8;
+
+/// A site's database.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub pools: Pools,
+    pub deps: StoreDeps,
+    pub numbers: ChannelNumbers,
+    identity: RwLock<Identity>,
+    head: watch::Sender<Seq>,
+    upkeep: Option<Upkeep>,
+}
+
+impl Inner {
+    /// Tells those who wait for the feed; several writers may come in any order.
+    pub(crate) fn publish(&self, seq: Seq) {
+        self.head.send_if_modified(|head| {
+            let moved = seq > *head;
+            *head = seq.max(*head);
+            moved
+        });
+        if let Some(upkeep) = &self.upkeep {
+            upkeep.committed();
+        }
+    }
+}
+
+impl Store {
+    /// Makes a new database and gives it an identity. The primary's gets its incarnation now, a satellite's gets
+    /// one from the primary at its first session. Refuses a database that has an identity already.
+    pub async fn init(config: StoreConfig, identity: NewIdentity, deps: StoreDeps) -> Result<Store, Fault> {
+        let pools = connect::create(&config).await?;
+        let incarnation = identity
+            .sync_id
+            .is_primary()
+            .then(|| Incarnation { counter: 1, random: deps.random.u64() });
+        migrate::initialise(&pools, &identity, incarnation).await?;
+        Store::start(pools, deps).await
+    }
+
+    /// Opens an initialised database, migrating an older one. Refuses what is not ours (`DATABASE_FOREIGN`), what a
+    /// newer version wrote (`DATABASE_TOO_NEW`) and what has no identity yet (`DATABASE_NOT_INITIALISED`).
+    pub async fn open(config: StoreConfig, deps: StoreDeps) -> Result<Store, Fault> {
+        let pools = connect::existing(&config).await?;
+        migrate::upgrade(&pools).await?;
+        Store::start(pools, deps).await
+    }
+
+    async fn start(pools: Pools, deps: StoreDeps) -> Result<Store, Fault> {
+        let (identity, seq) = raw::read_identity(&pools.writer).await?;
+        let upkeep = Upkeep::start(&pools);
+        let (head, _) = watch::channel(seq);
+        let inner = Inner {
+            pools,
+            deps,
+            numbers: ChannelNumbers::default(),
+            identity: RwLock::new(identity),
+            head,
+            upkeep,
+        };
+        Ok(Store { inner: Arc::new(inner) })
+    }
+
+    /// Whose database it is.
+    pub fn identity(&self) -> Identity {
+        self.inner.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_incarnation(&self, incarnation: Incarnation) {
+        self.inner.identity.write().unwrap_or_else(PoisonError::into_inner).incarnation = Some(incarnation);
+    }
+
+    /// This site.
+    pub fn sync_id(&self) -> SyncId {
+        self.identity().sync_id
+    }
+
+    /// The feed's head; moves after each commit of this process.
+    pub fn heads(&self) -> watch::Receiver<Seq> {
+        self.inner.head.subscribe()
+    }
+
+    /// One write transaction. The feed's lock is taken first; `f` may run again after a lost race, so it changes
+    /// nothing but the database. Runs to its end even when the caller is cancelled.
+    pub async fn write<T, F>(&self, name: &'static str, f: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut WriteTx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static,
+    {
+        let store = self.clone();
+        #[expect(clippy::disallowed_methods, reason = "cancelling the caller must not cut a transaction")]
+        let task = tokio::spawn(async move { store.write_repeating(name, f).await });
+        task.await.unwrap_or_else(|panicked| Err(Fault::internal(panicked)))
+    }
+
+    async fn write_repeating<T, F>(&self, name: &'static str, f: F) -> Result<T, Fault>
+    where
+        F: for<'t> Fn(&'t mut WriteTx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
+    {
+        let mut attempt = 1;
+        loop {
+            match self.write_once(&f).await {
+                Err(fault) if attempt < ATTEMPTS && worth_repeating(&fault) => {
+                    tracing::debug!(name, attempt, "a transaction lost a race and is repeated");
+                    tokio::time::sleep(Duration::from_millis(5) * 2u32.pow(attempt)).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn write_once<T, F>(&self, f: &F) -> Result<T, Fault>
+    where
+        F: for<'t> Fn(&'t mut WriteTx) -> BoxFuture<'t, Result<T, Fault>>,
+    {
+        let mut tx = WriteTx::begin(&self.inner).await?;
+        match f(&mut tx).await {
+            Ok(value) => {
+                tx.commit(&self.inner).await?;
+                Ok(value)
+            }
+            Err(fault) => {
+                tx.abandon().await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// One read transaction: everything that `f` reads is of one snapshot. Never waits for a write.
+    pub async fn read<T, F>(&self, name: &'static str, f: F) -> Result<T, Fault>
+    where
+        F: for<'t> FnOnce(&'t mut ReadTx) -> BoxFuture<'t, Result<T, Fault>>,
+    {
+        let mut tx = ReadTx::begin(&self.inner).await?;
+        let result = f(&mut tx).await;
+        if let Err(fault) = tx.end().await {
+            tracing::debug!(name, %fault, "a read could not be ended in order; its connection is closed");
+        }
+        result
+    }
+
+    /// How durably commits are written, read back from the open database.
+    pub async fn durability(&self) -> Result<Durability, Fault> {
+        connect::durability(&self.inner.pools).await
+    }
+
+    /// Waits for what runs and closes the connections.
+    pub async fn close(self) {
+        if let Some(upkeep) = &self.inner.upkeep {
+            upkeep.stop();
+        }
+        self.inner.pools.close().await;
+    }
+}
