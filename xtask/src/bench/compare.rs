@@ -11,14 +11,23 @@ use super::workload::Workload;
 
 /// Tables with the columns that must be equal.
 const TABLES: &[(&str, &str)] = &[
-    ("record", "kind, id, channel, seq, origin_site, epoch, revision, schema, deleted, hash, body"),
+    (
+        "record",
+        "kind, id, channel, seq, origin_site, epoch, revision, schema, deleted, hash, body",
+    ),
     ("stock_line", "*"),
     ("channel", "*"),
     ("channel_digest", "channel, bucket, count, sum"),
     ("feed_head", "seq"),
     ("feed_chain", "seq"),
-    ("cursor", "peer, channel, direction, state, seq, last_kind, last_id, held, quarantined"),
-    ("peer", "site, checkpoint_incarnation, checkpoint_random, checkpoint_seq, checkpoint_chain"),
+    (
+        "cursor",
+        "peer, channel, direction, state, seq, last_kind, last_id, held, quarantined",
+    ),
+    (
+        "peer",
+        "site, checkpoint_incarnation, checkpoint_random, checkpoint_seq, checkpoint_chain",
+    ),
 ];
 
 /// Compares the two files with each other and with the workload.
@@ -38,7 +47,8 @@ pub fn compare(store: &Path, yardstick: &Path, workload: &Workload) -> Outcome<(
     }
     let expected = i64::try_from(workload.expected().count())?;
     for table in ["record", "stock_line"] {
-        let rows: i64 = connection.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0))?;
+        let rows: i64 =
+            connection.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0))?;
         if rows != expected {
             return Err(format!("{table} has {rows} rows, {expected} were sent").into());
         }
@@ -51,7 +61,9 @@ fn compare_records(connection: &Connection, workload: &Workload) -> Outcome<()> 
     let mut statement = connection.prepare("SELECT hash, body FROM record ORDER BY kind, id")?;
     let mut rows = statement.query([])?;
     for record in workload.expected() {
-        let row = rows.next()?.ok_or_else(|| format!("{} is not there", record.key))?;
+        let row = rows
+            .next()?
+            .ok_or_else(|| format!("{} is not there", record.key))?;
         if row.get::<_, [u8; 16]>(0)? != record.hash.0 || row.get::<_, Vec<u8>>(1)? != record.body {
             return Err(format!("{} is not the version that was sent last", record.key).into());
         }
@@ -68,5 +80,9 @@ fn compare_digest(connection: &Connection, expected: Digest) -> Outcome<()> {
         let sum = u128::from_be_bytes(row.get::<_, [u8; 16]>(1)?);
         total.fold(Digest { count, sum });
     }
-    if total == expected { Ok(()) } else { Err(format!("the digest is {total:?}, not {expected:?}").into()) }
+    if total == expected {
+        Ok(())
+    } else {
+        Err(format!("the digest is {total:?}, not {expected:?}").into())
+    }
 }

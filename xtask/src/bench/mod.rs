@@ -36,8 +36,11 @@ pub struct Apply {
 }
 
 /// The scenarios, with the ratio that each must reach.
-const SCENARIOS: [(&str, Option<f64>); 3] =
-    [("inserts in key order", Some(0.45)), ("shuffled updates", Some(0.6)), ("shuffled inserts", None)];
+const SCENARIOS: [(&str, Option<f64>); 3] = [
+    ("inserts in key order", Some(0.45)),
+    ("shuffled updates", Some(0.6)),
+    ("shuffled inserts", None),
+];
 
 const QUICK_LINES: usize = 6_000;
 
@@ -49,7 +52,11 @@ pub fn run(bench: &Bench) -> Outcome<()> {
 }
 
 async fn measure(apply: &Apply) -> Outcome<()> {
-    let (lines, rounds) = if apply.quick { (QUICK_LINES, 1) } else { (apply.lines, apply.rounds) };
+    let (lines, rounds) = if apply.quick {
+        (QUICK_LINES, 1)
+    } else {
+        (apply.lines, apply.rounds)
+    };
     let mut times: [Vec<Times>; 3] = Default::default();
     for round in 0..rounds {
         for (seen, new) in times.iter_mut().zip(one_round(round, lines).await?) {
@@ -62,7 +69,13 @@ async fn measure(apply: &Apply) -> Outcome<()> {
     }
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);
-    table.set_header(["scenario", "store, records/s", "yardstick, records/s", "ratio", "at least"]);
+    table.set_header([
+        "scenario",
+        "store, records/s",
+        "yardstick, records/s",
+        "ratio",
+        "at least",
+    ]);
     let mut short = Vec::new();
     for ((name, least), times) in SCENARIOS.into_iter().zip(&times) {
         let ratio = median(times.iter().map(Times::ratio));
@@ -72,13 +85,20 @@ async fn measure(apply: &Apply) -> Outcome<()> {
         table.add_row([
             name.to_owned(),
             format!("{:.0}", median(times.iter().map(|times| times.rate(times.store)))),
-            format!("{:.0}", median(times.iter().map(|times| times.rate(times.yardstick)))),
+            format!(
+                "{:.0}",
+                median(times.iter().map(|times| times.rate(times.yardstick)))
+            ),
             format!("{ratio:.2}"),
             least.map_or("(reported)".to_owned(), |least| format!("{least}")),
         ]);
     }
     println!("Medians of {rounds} rounds of {lines} stock lines, 2,500 a transaction:\n{table}");
-    if short.is_empty() { Ok(()) } else { Err(format!("below the ratio: {}", short.join(", ")).into()) }
+    if short.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("below the ratio: {}", short.join(", ")).into())
+    }
 }
 
 /// Every scenario once, on new databases.

@@ -49,12 +49,23 @@ pub struct Pair {
 impl Pair {
     /// A new satellite's database made by the store, and a copy of it for the yardstick.
     pub async fn create(folder: &Path, name: &str) -> Outcome<Pair> {
-        let files = (folder.join(format!("{name}-store.db")), folder.join(format!("{name}-yardstick.db")));
+        let files = (
+            folder.join(format!("{name}-store.db")),
+            folder.join(format!("{name}-yardstick.db")),
+        );
         let config = || StoreConfig::new(format!("sqlite://{}", files.0.display()));
         let sync_id = SyncId::new(2).ok_or("Sync ID 0")?;
-        let identity = NewIdentity { sync_id, site_name: "Benchmark".into() };
+        let identity = NewIdentity {
+            sync_id,
+            site_name: "Benchmark".into(),
+        };
         let store = Store::init(config(), identity, dependencies()).await?;
-        store.adopt_incarnation(Incarnation { counter: 2, random: 11 }).await?;
+        store
+            .adopt_incarnation(Incarnation {
+                counter: 2,
+                random: 11,
+            })
+            .await?;
         store.close().await;
         std::fs::copy(&files.0, &files.1)?;
         let store = Store::open(config(), dependencies()).await?;
@@ -63,7 +74,12 @@ impl Pair {
             return Err(format!("the store is not durable: {durability:?}").into());
         }
         let yardstick = Yardstick::open(&files.1)?;
-        Ok(Pair { store, yardstick, files, batches: 0 })
+        Ok(Pair {
+            store,
+            yardstick,
+            files,
+            batches: 0,
+        })
     }
 
     /// Applies the batches on both sides, batch by batch, each side first every other time.
@@ -89,7 +105,11 @@ impl Pair {
         let started = Instant::now();
         let outcome = self.store.apply(request).await?;
         let time = started.elapsed();
-        let equal = outcome.comparisons.iter().filter(|comparison| comparison.equal).count();
+        let equal = outcome
+            .comparisons
+            .iter()
+            .filter(|comparison| comparison.equal)
+            .count();
         if equal != caught_up || !outcome.refused.is_empty() {
             return Err(format!("the store applied a batch and is not equal: {outcome:?}").into());
         }
@@ -115,7 +135,10 @@ impl Pair {
 }
 
 fn dependencies() -> StoreDeps {
-    StoreDeps { clock: Arc::new(Still), random: Arc::new(Counting(AtomicU64::new(1))) }
+    StoreDeps {
+        clock: Arc::new(Still),
+        random: Arc::new(Counting(AtomicU64::new(1))),
+    }
 }
 
 /// A clock that stands still: times are not what is compared.

@@ -19,7 +19,10 @@ use supplysync_tests::Outcome;
 pub const STORE: StoreId = StoreId::from_bytes([0x51; 16]);
 /// The channel that the batches are of.
 pub const CHANNEL: Channel = Channel::StoreStock(STORE);
-const INCARNATION: Incarnation = Incarnation { counter: 1, random: 7 };
+const INCARNATION: Incarnation = Incarnation {
+    counter: 1,
+    random: 7,
+};
 const OWNER: u16 = 3;
 
 /// Makes batches and remembers the last version of every stock line.
@@ -37,7 +40,13 @@ impl Workload {
     pub fn new(seed: u64, lines: usize) -> Workload {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let lines = (0..lines).map(|index| stock_line(index, &mut random)).collect();
-        Workload { random, lines, records: BTreeMap::new(), seq: 0, digest: Digest::default() }
+        Workload {
+            random,
+            lines,
+            records: BTreeMap::new(),
+            seq: 0,
+            digest: Digest::default(),
+        }
     }
 
     /// A load of all in key order: batches that end in `Loading`, the last in `Following`.
@@ -51,7 +60,10 @@ impl Workload {
         for (index, chunk) in records.chunks(MAX_BATCH_RECORDS).enumerate() {
             let last = index + 1 == batches;
             let through = match chunk.last() {
-                Some(record) if !last => Cursor::Loading { head, last: Some(record.key) },
+                Some(record) if !last => Cursor::Loading {
+                    head,
+                    last: Some(record.key),
+                },
                 _ => Cursor::Following { seq: head },
             };
             requests.push(self.request(from, through, last, chunk.to_vec()));
@@ -116,7 +128,13 @@ impl Workload {
         Ok(made)
     }
 
-    fn request(&self, from: Option<Cursor>, through: Cursor, last: bool, records: Vec<Record>) -> ApplyRequest {
+    fn request(
+        &self,
+        from: Option<Cursor>,
+        through: Cursor,
+        last: bool,
+        records: Vec<Record>,
+    ) -> ApplyRequest {
         let part = Part {
             channel: CHANNEL,
             from,
@@ -130,7 +148,11 @@ impl Workload {
             direction: Direction::Pull,
             peer: SyncId::PRIMARY,
             parts: vec![part],
-            checkpoint: Checkpoint { incarnation: INCARNATION, seq: self.seq, chain: Chain::default() },
+            checkpoint: Checkpoint {
+                incarnation: INCARNATION,
+                seq: self.seq,
+                chain: Chain::default(),
+            },
             lease: None,
         }
     }
@@ -167,7 +189,10 @@ fn record(line: &StockLine, revision: Seq) -> Outcome<Record> {
         key: body.key(),
         channel: CHANNEL,
         origin_site: owner,
-        epoch: Epoch { incarnation: 1, counter: 1 },
+        epoch: Epoch {
+            incarnation: 1,
+            counter: 1,
+        },
         revision,
         schema,
         deleted: false,

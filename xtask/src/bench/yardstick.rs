@@ -50,7 +50,11 @@ impl Yardstick {
         std::thread::spawn(move || checkpoint(&checkpointer, &wakes));
         let mut log = file.as_os_str().to_owned();
         log.push("-wal");
-        Ok(Yardstick { connection, log: log.into(), due })
+        Ok(Yardstick {
+            connection,
+            log: log.into(),
+            due,
+        })
     }
 
     /// Writes one batch, durably.
@@ -112,8 +116,10 @@ fn write_part<'l>(
     if seq > head {
         let chain = extend_chain(chain, seq, &hashes, salt);
         let at = i64::try_from(seq)?;
-        tx.prepare_cached("UPDATE feed_head SET seq = ?1, chain = ?2 WHERE id = 1")?.execute(params![at, chain.0])?;
-        tx.prepare_cached("INSERT INTO feed_chain (seq, chain) VALUES (?1, ?2)")?.execute(params![at, chain.0])?;
+        tx.prepare_cached("UPDATE feed_head SET seq = ?1, chain = ?2 WHERE id = 1")?
+            .execute(params![at, chain.0])?;
+        tx.prepare_cached("INSERT INTO feed_chain (seq, chain) VALUES (?1, ?2)")?
+            .execute(params![at, chain.0])?;
     }
     write_cursor(tx, number, part)
 }
@@ -127,7 +133,9 @@ fn channel_number(tx: &Transaction<'_>, part: &Part) -> Outcome<i64> {
     if let Some(number) = known {
         return Ok(number);
     }
-    let number: i64 = tx.query_row("SELECT COALESCE(MAX(number), 0) + 1 FROM channel", [], |row| row.get(0))?;
+    let number: i64 = tx.query_row("SELECT COALESCE(MAX(number), 0) + 1 FROM channel", [], |row| {
+        row.get(0)
+    })?;
     let sql = "INSERT INTO channel (number, name, records, bytes) VALUES (?1, ?2, 0, 0)";
     tx.execute(sql, params![number, name])?;
     Ok(number)
@@ -135,7 +143,9 @@ fn channel_number(tx: &Transaction<'_>, part: &Part) -> Outcome<i64> {
 
 fn head(tx: &Transaction<'_>) -> Outcome<(u64, Chain)> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?));
-    let (seq, chain) = tx.prepare_cached("SELECT seq, chain FROM feed_head WHERE id = 1")?.query_row([], read)?;
+    let (seq, chain) = tx
+        .prepare_cached("SELECT seq, chain FROM feed_head WHERE id = 1")?
+        .query_row([], read)?;
     Ok((u64::try_from(seq)?, Chain(chain)))
 }
 
@@ -158,7 +168,9 @@ fn write_record(
     let bucket = usize::from(bucket_of(record.key.id));
     let old = tx
         .prepare_cached("SELECT hash, length(body) FROM record WHERE kind = ?1 AND id = ?2")?
-        .query_row(params![record.key.kind.0, id], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?)))
+        .query_row(params![record.key.kind.0, id], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?))
+        })
         .optional()?;
     match old {
         Some((hash, length)) => {
@@ -193,7 +205,11 @@ fn write_record(
 }
 
 fn write_digest(tx: &Transaction<'_>, channel: i64, deltas: &[Digest]) -> Outcome<()> {
-    for (bucket, delta) in deltas.iter().enumerate().filter(|(_, delta)| **delta != Digest::default()) {
+    for (bucket, delta) in deltas
+        .iter()
+        .enumerate()
+        .filter(|(_, delta)| **delta != Digest::default())
+    {
         let bucket = i64::try_from(bucket)?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?));
         let old = tx
@@ -203,8 +219,10 @@ fn write_digest(tx: &Transaction<'_>, channel: i64, deltas: &[Digest]) -> Outcom
         let (count, sum) = old.unwrap_or_default();
         let count = count.wrapping_add(delta.count.cast_signed());
         let sum = u128::from_be_bytes(sum).wrapping_add(delta.sum).to_be_bytes();
-        tx.prepare_cached("INSERT OR REPLACE INTO channel_digest (channel, bucket, count, sum) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![channel, bucket, count, sum])?;
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO channel_digest (channel, bucket, count, sum) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![channel, bucket, count, sum])?;
     }
     Ok(())
 }
