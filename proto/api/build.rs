@@ -1,0 +1,37 @@
+//! Compiles the services' `.proto` files, without an installed protoc, and keeps the descriptors for reflection.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use prost::Message;
+
+const FILES: [&str; 7] = [
+    "sync",
+    "master_data",
+    "stock",
+    "report",
+    "site",
+    "preference",
+    "diagnostics",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let files = FILES.map(|name| format!("../supplysync/v1/{name}.proto"));
+    for file in &files {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    let descriptors = protox::compile(&files, [".."])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        // Bodies are forwarded byte for byte: slices of the frame, not copies.
+        .bytes(".supplysync.v1.Record.body")
+        .bytes(".supplysync.v1.Batch.payload")
+        .skip_debug([
+            ".supplysync.v1.UnlockRequest",
+            ".supplysync.v1.UnlockResponse",
+            ".supplysync.v1.LockRequest",
+        ])
+        .compile_fds(descriptors)?;
+    Ok(())
+}
