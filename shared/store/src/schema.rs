@@ -108,13 +108,16 @@ pub(crate) const RECORD_STORE: &[&str] = &[
         resolution TEXT
     )",
     "CREATE INDEX quarantine_open ON quarantine (channel, kind, record_id) WHERE resolved_at IS NULL",
+    // What a parked record waits for: another record, or (null) an upgrade of the program.
     "CREATE TABLE parked (
         kind INTEGER NOT NULL,
         id BLOB NOT NULL,
-        channel INTEGER NOT NULL,
         reason TEXT NOT NULL,
+        missing_kind INTEGER,
+        missing_id BLOB,
         PRIMARY KEY (kind, id)
     )",
+    "CREATE INDEX parked_missing ON parked (missing_kind, missing_id)",
     "CREATE TABLE preference (key TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL)",
     "CREATE TABLE audit_log (
         id BLOB NOT NULL PRIMARY KEY,

@@ -1,0 +1,106 @@
+//! Sites, where stores are active, and what one site is told. Bounded by the number of sites and stores.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use supplysync_model::{Assignment, Fault, Site, SiteSettings, StoreId, SyncId};
+
+use super::Versioned;
+use crate::Queries;
+use crate::fault::database;
+use crate::projection::code;
+use crate::projection::entity::{assignment, site, site_copy, site_settings};
+
+/// More stores than a network has.
+const STORES: u64 = 100_000;
+/// Keys in one statement.
+const KEYS: usize = 500;
+
+impl Queries {
+    /// A site that is registered, or was.
+    pub async fn site(&self, id: SyncId) -> Result<Option<Versioned<Site>>, Fault> {
+        let row = site::Entity::find_by_id(i64::from(id.get()))
+            .one(self.conn().orm())
+            .await
+            .map_err(database)?;
+        row.map(Versioned::try_from).transpose()
+    }
+
+    /// Every site, by Sync ID.
+    pub async fn sites(&self) -> Result<Vec<Versioned<Site>>, Fault> {
+        let select = site::Entity::find().order_by_asc(site::Column::SyncId);
+        let rows = select
+            .limit(u64::from(u16::MAX))
+            .all(self.conn().orm())
+            .await
+            .map_err(database)?;
+        rows.into_iter().map(Versioned::try_from).collect()
+    }
+
+    /// Where these stores are active; a store that is assigned nowhere is left out.
+    pub async fn assignments(&self, stores: &[StoreId]) -> Result<Vec<Versioned<Assignment>>, Fault> {
+        let mut found = Vec::with_capacity(stores.len());
+        for some in stores.chunks(KEYS) {
+            let ids = some.iter().map(|store| store.to_bytes().to_vec());
+            let select = assignment::Entity::find().filter(assignment::Column::StoreId.is_in(ids));
+            found.extend(select.all(self.conn().orm()).await.map_err(database)?);
+        }
+        found.into_iter().map(Versioned::try_from).collect()
+    }
+
+    /// Every assignment, by site.
+    pub async fn all_assignments(&self) -> Result<Vec<Versioned<Assignment>>, Fault> {
+        let select = assignment::Entity::find()
+            .order_by_asc(assignment::Column::Site)
+            .order_by_asc(assignment::Column::StoreId);
+        let rows = select
+            .limit(STORES)
+            .all(self.conn().orm())
+            .await
+            .map_err(database)?;
+        rows.into_iter().map(Versioned::try_from).collect()
+    }
+
+    /// The stores assigned to a site, whatever the state, by id.
+    pub async fn stores_of_site(&self, id: SyncId) -> Result<Vec<StoreId>, Fault> {
+        let select = assignment::Entity::find()
+            .filter(assignment::Column::Site.eq(i64::from(id.get())))
+            .filter(assignment::Column::Retired.eq(false))
+            .order_by_asc(assignment::Column::StoreId);
+        let rows = select
+            .limit(STORES)
+            .all(self.conn().orm())
+            .await
+            .map_err(database)?;
+        rows.into_iter().map(|row| code::id(row.store_id)).collect()
+    }
+
+    /// What a site is told: its interval, live push and copies.
+    pub async fn site_settings(&self, id: SyncId) -> Result<Option<Versioned<SiteSettings>>, Fault> {
+        let number = i64::from(id.get());
+        let conn = self.conn().orm();
+        let Some(row) = site_settings::Entity::find_by_id(number)
+            .one(conn)
+            .await
+            .map_err(database)?
+        else {
+            return Ok(None);
+        };
+        let copies = site_copy::Entity::find()
+            .filter(site_copy::Column::SyncId.eq(number))
+            .order_by_asc(site_copy::Column::StoreId)
+            .limit(STORES);
+        let copies = copies.all(conn).await.map_err(database)?;
+        Ok(Some(Versioned {
+            etag: code::etag(row.epoch, row.revision),
+            retired: row.retired,
+            value: SiteSettings {
+                sync_id: id,
+                interval_minutes: row.interval_minutes as u32,
+                live: row.live,
+                copies: copies
+                    .into_iter()
+                    .map(|copy| code::id(copy.store_id))
+                    .collect::<Result<_, _>>()?,
+            },
+        }))
+    }
+}
