@@ -222,7 +222,7 @@ mod tests {
         let existing: BTreeMap<_, _> = first
             .created
             .into_iter()
-            .map(|item| (item.code.clone(), item))
+            .map(|planned| (planned.value.code.clone(), planned.value))
             .collect();
         let (again, _) = items(rows, &existing);
         assert_eq!(
@@ -231,6 +231,6 @@ mod tests {
         );
         let (changed, _) = items(&rows.replace("Aspirin", "Acetylsalicylic acid"), &existing);
         assert_eq!((changed.updated.len(), changed.unchanged), (1, 1));
-        assert_eq!(changed.updated[0].id, existing["A1"].id);
+        assert_eq!(changed.updated[0].value.id, existing["A1"].id);
     }
 }

@@ -3,6 +3,9 @@
 mod cells;
 mod kinds;
 mod plan;
+mod run;
+mod store_names;
 mod table;
 
+pub use run::{FileKind, ImportOutcome, import};
 pub use table::{MAX_ERRORS, MAX_FILE_BYTES, RowError};

@@ -36,13 +36,20 @@ pub(super) trait Importable: Clone + PartialEq + Sized {
     fn check(&self, problems: &mut Problems);
 }
 
+/// A record as it shall be, and the line that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Planned<T> {
+    pub(super) line: u64,
+    pub(super) value: T,
+}
+
 /// What a file would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan<T> {
     /// Records to create.
-    pub(super) created: Vec<T>,
+    pub(super) created: Vec<Planned<T>>,
     /// Records to update.
-    pub(super) updated: Vec<T>,
+    pub(super) updated: Vec<Planned<T>>,
     /// Rows that say what is on record already.
     pub(super) unchanged: u64,
 }
@@ -84,13 +91,19 @@ pub(super) fn plan<T: Importable>(
             }
         }
         match existing.get(record.key()) {
-            None => plan.created.push(record),
+            None => plan.created.push(Planned {
+                line: row.line,
+                value: record,
+            }),
             Some(before) => {
                 record.adopt(before);
                 if record == *before {
                     plan.unchanged += 1;
                 } else {
-                    plan.updated.push(record);
+                    plan.updated.push(Planned {
+                        line: row.line,
+                        value: record,
+                    });
                 }
             }
         }

@@ -22,7 +22,7 @@ pub struct RowError {
 }
 
 /// Errors of a file, bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RowErrors {
     found: Vec<RowError>,
 }

@@ -1,0 +1,4 @@
+//! Use cases that only a primary has. Those of every site are in `node`.
+
+pub mod site;
+pub mod site_rules;

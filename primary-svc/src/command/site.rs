@@ -1,0 +1,379 @@
+//! Sites: registering them, giving a new store its first site, granting copies. Each needs unlocked preferences
+//! and leaves a line in the audit log.
+
+use std::collections::BTreeSet;
+
+use secrecy::SecretString;
+use supplysync_model::{
+    Assignment, AssignmentState, Epoch, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, Site,
+    SiteSettings, Store, StoreId, SyncId,
+};
+use supplysync_node::command::authorisation::require_unlocked;
+use supplysync_node::command::caller::Caller;
+use supplysync_node::command::problems::Problems;
+use supplysync_node::command::{kept, lookup};
+use supplysync_record_codec::RecordBody;
+use supplysync_store::{AuditEntry, OwnChange, Queries, Store as RecordStore, WriteTx};
+
+use super::site_rules::{check_satellite_id, check_site};
+
+/// A site as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSite {
+    /// Its Sync ID.
+    pub sync_id: SyncId,
+    /// Its name.
+    pub name: String,
+    /// Where it can be reached; may be empty.
+    pub url: String,
+    /// New stores whose first site it is.
+    pub stores: Vec<StoreId>,
+}
+
+/// What sites get unless they say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SiteDefaults {
+    /// The highest Sync ID.
+    pub max_sync_id: u16,
+    /// Minutes between a satellite's requests.
+    pub interval_minutes: u32,
+    /// Whether streams stay open.
+    pub live: bool,
+}
+
+/// A site with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredSite {
+    /// The site.
+    pub site: Site,
+    /// What it is told; the primary has none.
+    pub settings: Option<SiteSettings>,
+    /// The stores active on it.
+    pub stores: Vec<StoreId>,
+}
+
+/// The caller and the token that unlocks.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// Who asks.
+    pub caller: Caller,
+    /// The unlock token, if one was sent.
+    pub token: Option<SecretString>,
+}
+
+/// Puts the primary itself on record, at `init`. No token: nobody has one yet.
+pub async fn register_primary(store: &RecordStore, name: String, url: String) -> Result<(), Fault> {
+    store
+        .write("register the primary", move |tx| {
+            let (name, url) = (name.clone(), url.clone());
+            Box::pin(async move {
+                let mut problems = Problems::default();
+                check_site(&name, &url, &mut problems);
+                problems.finish()?;
+                let sync_id = SyncId::PRIMARY;
+                put(tx, vec![RecordBody::Site(Site { sync_id, name, url })]).await
+            })
+        })
+        .await
+}
+
+/// Registers a satellite, with the stores whose first site it is.
+pub async fn add_site(
+    store: &RecordStore,
+    new: NewSite,
+    defaults: SiteDefaults,
+    authority: Authority,
+) -> Result<RegisteredSite, Fault> {
+    let incarnation = incarnation(store)?;
+    store
+        .write("add site", move |tx| {
+            let (new, authority) = (new.clone(), authority.clone());
+            Box::pin(async move {
+                require_unlocked(tx, authority.token.as_ref()).await?;
+                check_satellite_id(new.sync_id, defaults.max_sync_id)?;
+                if find_site(tx, new.sync_id).await?.is_some() {
+                    return Err(Fault::new(
+                        FaultCode::AlreadyExists,
+                        Reason::SYNC_ID_TAKEN,
+                        format!("Sync ID {} is taken: choose another", new.sync_id),
+                    ));
+                }
+                let mut problems = Problems::default();
+                check_site(&new.name, &new.url, &mut problems);
+                let taken = lookup::sites(tx).await?.into_iter();
+                if taken.map(|site| site.value.name).any(|name| name == new.name) {
+                    problems.rule(
+                        Reason::CODE_TAKEN,
+                        "name",
+                        format!("another site is called {:?}", new.name),
+                    );
+                }
+                let stores: BTreeSet<StoreId> = new.stores.iter().copied().collect();
+                check_unassigned(tx, &stores, "stores", &mut problems).await?;
+                problems.finish()?;
+                let site = Site {
+                    sync_id: new.sync_id,
+                    name: new.name,
+                    url: new.url,
+                };
+                let settings = SiteSettings {
+                    sync_id: new.sync_id,
+                    interval_minutes: defaults.interval_minutes,
+                    live: defaults.live,
+                    copies: Vec::new(),
+                };
+                let assignments = stores
+                    .iter()
+                    .map(|store| first_assignment(*store, new.sync_id, incarnation));
+                let mut bodies = vec![
+                    RecordBody::Site(site.clone()),
+                    RecordBody::SiteSettings(settings.clone()),
+                ];
+                bodies.extend(assignments.map(RecordBody::Assignment));
+                put(tx, bodies).await?;
+                let said = format!("{} {:?} with stores {}", site.sync_id, site.name, listed(&stores));
+                audit(tx, authority, "sites.add", site.sync_id.to_string(), String::new(), said).await?;
+                Ok(RegisteredSite {
+                    site,
+                    settings: Some(settings),
+                    stores: stores.into_iter().collect(),
+                })
+            })
+        })
+        .await
+}
+
+/// Makes a store that is active nowhere yet active on a site.
+pub async fn assign_store(
+    store: &RecordStore,
+    assigned: StoreId,
+    site: SyncId,
+    authority: Authority,
+) -> Result<Assignment, Fault> {
+    let incarnation = incarnation(store)?;
+    store
+        .write("assign store", move |tx| {
+            let authority = authority.clone();
+            Box::pin(async move {
+                require_unlocked(tx, authority.token.as_ref()).await?;
+                require_site(tx, site).await?;
+                let mut problems = Problems::default();
+                check_unassigned(tx, &BTreeSet::from([assigned]), "store", &mut problems).await?;
+                problems.finish()?;
+                let assignment = first_assignment(assigned, site, incarnation);
+                put(tx, vec![RecordBody::Assignment(assignment.clone())]).await?;
+                audit(
+                    tx,
+                    authority,
+                    "sites.assign_store",
+                    assigned.to_string(),
+                    String::new(),
+                    format!("active on site {site}"),
+                )
+                .await?;
+                Ok(assignment)
+            })
+        })
+        .await
+}
+
+/// Says which other stores' data a satellite keeps a copy of: exactly these.
+pub async fn set_copies(
+    store: &RecordStore,
+    site: SyncId,
+    copies: Vec<StoreId>,
+    authority: Authority,
+) -> Result<SiteSettings, Fault> {
+    store
+        .write("set copies", move |tx| {
+            let (copies, authority) = (copies.clone(), authority.clone());
+            Box::pin(async move {
+                require_unlocked(tx, authority.token.as_ref()).await?;
+                if site.is_primary() {
+                    return Err(Fault::new(
+                        FaultCode::Unimplemented,
+                        Reason::NOT_IN_THIS_VERSION,
+                        "the primary keeps a copy of every store in this version",
+                    ));
+                }
+                require_site(tx, site).await?;
+                let before = require_settings(tx, site).await?;
+                let copies: BTreeSet<StoreId> = copies.into_iter().collect();
+                check_copies(tx, site, &copies).await?;
+                let settings = SiteSettings {
+                    copies: copies.iter().copied().collect(),
+                    ..before.clone()
+                };
+                put(tx, vec![RecordBody::SiteSettings(settings.clone())]).await?;
+                let old = listed(&before.copies.into_iter().collect());
+                audit(tx, authority, "sites.set_copies", site.to_string(), old, listed(&copies)).await?;
+                Ok(settings)
+            })
+        })
+        .await
+}
+
+/// One site with its settings and stores.
+pub async fn get_site(tx: &Queries, site: SyncId) -> Result<RegisteredSite, Fault> {
+    let found = require_site(tx, site).await?;
+    let settings = find_settings(tx, site).await?;
+    let assignments = lookup::assignments(tx).await?.into_iter();
+    let stores = assignments.filter(|assignment| assignment.site == site);
+    Ok(RegisteredSite {
+        site: found,
+        settings,
+        stores: stores.map(|assignment| assignment.store).collect(),
+    })
+}
+
+fn first_assignment(store: StoreId, site: SyncId, incarnation: Incarnation) -> Assignment {
+    Assignment {
+        store,
+        site,
+        epoch: Epoch {
+            incarnation: incarnation.counter,
+            counter: 1,
+        },
+        version: 1,
+        state: AssignmentState::Active,
+    }
+}
+
+async fn check_unassigned(
+    tx: &Queries,
+    stores: &BTreeSet<StoreId>,
+    field: &str,
+    problems: &mut Problems,
+) -> Result<(), Fault> {
+    let known = lookup::stores(tx, stores).await?;
+    let assigned = lookup::assignments(tx).await?;
+    for store in stores {
+        match known.get(store) {
+            None => problems.invalid(field, format!("there is no store with id {store}")),
+            Some(found) if found.retired => {
+                problems.invalid(field, format!("store {} is retired", found.value.code));
+            }
+            Some(found) => {
+                if let Some(present) = assigned.iter().find(|assignment| assignment.store == *store) {
+                    problems.rule(
+                        Reason::STORE_ALREADY_ASSIGNED,
+                        field,
+                        format!(
+                            "store {} is active on site {} already",
+                            found.value.code, present.site
+                        ),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn check_copies(tx: &Queries, site: SyncId, copies: &BTreeSet<StoreId>) -> Result<(), Fault> {
+    let known = lookup::stores(tx, copies).await?;
+    let assigned = lookup::assignments(tx).await?;
+    let mut problems = Problems::default();
+    for store in copies {
+        let Some(found) = known.get(store) else {
+            problems.invalid("stores", format!("there is no store with id {store}"));
+            continue;
+        };
+        let Store { code, .. } = &found.value;
+        let active_there = (assigned.iter()).any(|held| held.store == *store && held.site == site);
+        if active_there {
+            problems.invalid(
+                "stores",
+                format!("store {code} is active on site {site}: it needs no copy"),
+            );
+        }
+    }
+    problems.finish()
+}
+
+async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
+    let key = RecordKey {
+        kind: Kind::SITE,
+        id: site.into(),
+    };
+    Ok(match kept::find(tx, key).await?.map(|found| found.value) {
+        Some(RecordBody::Site(site)) => Some(site),
+        _ => None,
+    })
+}
+
+async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
+    find_site(tx, site).await?.ok_or_else(|| {
+        Fault::new(
+            FaultCode::NotFound,
+            Reason::SITE_NOT_FOUND,
+            format!("there is no site with Sync ID {site}: add it first"),
+        )
+    })
+}
+
+async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<SiteSettings>, Fault> {
+    let key = RecordKey {
+        kind: Kind::SITE_SETTINGS,
+        id: site.into(),
+    };
+    Ok(match kept::find(tx, key).await?.map(|found| found.value) {
+        Some(RecordBody::SiteSettings(settings)) => Some(settings),
+        _ => None,
+    })
+}
+
+async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
+    find_settings(tx, site).await?.ok_or_else(|| {
+        Fault::new(
+            FaultCode::NotFound,
+            Reason::SITE_NOT_FOUND,
+            format!("site {site} has no settings: add it again"),
+        )
+    })
+}
+
+fn incarnation(store: &RecordStore) -> Result<Incarnation, Fault> {
+    store
+        .identity()
+        .incarnation
+        .ok_or_else(|| Fault::internal("a primary without an incarnation"))
+}
+
+async fn put(tx: &mut WriteTx, bodies: Vec<RecordBody>) -> Result<(), Fault> {
+    let changes = bodies.into_iter().map(|body| OwnChange {
+        body,
+        deleted: false,
+        expected: None,
+    });
+    tx.put(changes.collect()).await.map(drop)
+}
+
+fn listed(stores: &BTreeSet<StoreId>) -> String {
+    if stores.is_empty() {
+        return "none".to_owned();
+    }
+    let ids: Vec<_> = stores.iter().map(StoreId::to_string).collect();
+    ids.join(", ")
+}
+
+async fn audit(
+    tx: &mut WriteTx,
+    authority: Authority,
+    action: &str,
+    subject: String,
+    old: String,
+    new: String,
+) -> Result<(), Fault> {
+    let at = tx.now();
+    tx.audit(AuditEntry {
+        at,
+        principal: authority.caller.principal,
+        from: authority.caller.from,
+        action: action.to_owned(),
+        subject,
+        old,
+        new,
+    })
+    .await
+}

@@ -1,0 +1,243 @@
+//! The authorisation code that unlocks preferences and sites, and the tokens it gives for ten minutes.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use supplysync_model::{Fault, FaultCode, Random, Reason, Timestamp};
+use supplysync_store::{AuditEntry, Store, WriteTx};
+
+use super::caller::Caller;
+use super::lockout::Lockout;
+use super::unlock_tokens::UnlockTokens;
+
+/// The metadata key that carries the token.
+pub const UNLOCK_METADATA: &str = "x-supplysync-unlock";
+
+const CODE_HASH: &str = "authorisation_code_hash";
+const LOCKOUT: &str = "unlock_lockout";
+const TOKENS: &str = "unlock_tokens";
+/// Letters and digits that are not mistaken for one another when read aloud: 31 of them, some 99 bits for 20.
+const CODE_ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+const CODE_LENGTH: usize = 20;
+
+/// A right code's reward.
+#[derive(Debug)]
+pub struct Unlocked {
+    /// To be sent as [`UNLOCK_METADATA`].
+    pub token: SecretString,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// A fresh authorisation code: four groups of five, to be shown once.
+pub fn generate_code(random: &dyn Random) -> SecretString {
+    let mut code = String::new();
+    while code.bytes().filter(|byte| *byte != b'-').count() < CODE_LENGTH {
+        for byte in random.bytes16() {
+            // Bytes beyond a multiple of the alphabet are dropped, so that no letter is likelier.
+            let index = usize::from(byte);
+            if index >= 248 {
+                continue;
+            }
+            let written = code.bytes().filter(|byte| *byte != b'-').count();
+            if written == CODE_LENGTH {
+                break;
+            }
+            if written > 0 && written.is_multiple_of(5) && !code.ends_with('-') {
+                code.push('-');
+            }
+            code.push(char::from(CODE_ALPHABET[index % CODE_ALPHABET.len()]));
+        }
+    }
+    code.into()
+}
+
+/// Stores the code's hash at `init`, or instead of an older one.
+pub async fn set_code(
+    store: &Store,
+    code: SecretString,
+    caller: Caller,
+    random: &dyn Random,
+) -> Result<(), Fault> {
+    let hash = hash_code(code, random.bytes16()).await?;
+    store
+        .write("set authorisation code", move |tx| {
+            let (hash, caller) = (hash.clone(), caller.clone());
+            Box::pin(async move {
+                tx.set_preference(CODE_HASH, hash.into_bytes()).await?;
+                save(tx, LOCKOUT, &Lockout::default()).await?;
+                save(tx, TOKENS, &UnlockTokens::default()).await?;
+                audit(tx, &caller, "set authorisation code").await
+            })
+        })
+        .await
+}
+
+/// Gives a token for the right code. Every attempt is in the audit log.
+pub async fn unlock(
+    store: &Store,
+    code: SecretString,
+    caller: Caller,
+    random: &dyn Random,
+) -> Result<Unlocked, Fault> {
+    let token = u128::from_be_bytes(random.bytes16());
+    let token = SecretString::from(format!("{token:032x}"));
+    let stored = match begin_attempt(store, &caller).await? {
+        Ok(stored) => stored,
+        Err(refusal) => return Err(refusal),
+    };
+    if !verify_code(code, stored).await? {
+        note(store, caller, "unlock refused: wrong code").await?;
+        return Err(Fault::new(
+            FaultCode::PermissionDenied,
+            Reason::WRONG_AUTHORISATION_CODE,
+            "the authorisation code is wrong",
+        ));
+    }
+    store
+        .write("unlock", move |tx| {
+            let (caller, token) = (caller.clone(), token.clone());
+            Box::pin(async move {
+                let now = tx.now();
+                save(tx, LOCKOUT, &Lockout::default()).await?;
+                let mut tokens: UnlockTokens = load(tx, TOKENS).await?;
+                let until = tokens.add(token.expose_secret(), now);
+                save(tx, TOKENS, &tokens).await?;
+                audit(tx, &caller, "unlock").await?;
+                Ok(Unlocked { token, until })
+            })
+        })
+        .await
+}
+
+/// Ends a token.
+pub async fn lock(store: &Store, token: SecretString, caller: Caller) -> Result<(), Fault> {
+    store
+        .write("lock", move |tx| {
+            let (token, caller) = (token.clone(), caller.clone());
+            Box::pin(async move {
+                let now = tx.now();
+                let mut tokens: UnlockTokens = load(tx, TOKENS).await?;
+                if !tokens.remove(token.expose_secret(), now) {
+                    return Err(locked());
+                }
+                save(tx, TOKENS, &tokens).await?;
+                audit(tx, &caller, "lock").await
+            })
+        })
+        .await
+}
+
+/// Refuses unless the token is valid now: to be asked inside the transaction that makes the change.
+pub async fn require_unlocked(tx: &mut WriteTx, token: Option<&SecretString>) -> Result<(), Fault> {
+    let now = tx.now();
+    let tokens: UnlockTokens = load(tx, TOKENS).await?;
+    match token {
+        Some(token) if tokens.holds(token.expose_secret(), now) => Ok(()),
+        _ => Err(locked()),
+    }
+}
+
+/// Counts the attempt and gives the stored hash. The refusal is the inner result, so that its audit entry stays.
+async fn begin_attempt(store: &Store, caller: &Caller) -> Result<Result<String, Fault>, Fault> {
+    let caller = caller.clone();
+    store
+        .write("count an unlock attempt", move |tx| {
+            let caller = caller.clone();
+            Box::pin(async move {
+                let now = tx.now();
+                let lockout: Lockout = load(tx, LOCKOUT).await?;
+                let counted = match lockout.attempt(now) {
+                    Ok(counted) => counted,
+                    Err(refusal) => {
+                        audit(tx, &caller, "unlock refused: locked out").await?;
+                        return Ok(Err(refusal));
+                    }
+                };
+                save(tx, LOCKOUT, &counted).await?;
+                let stored = tx.preference(CODE_HASH).await?.ok_or_else(no_code)?;
+                String::from_utf8(stored).map(Ok).map_err(Fault::internal)
+            })
+        })
+        .await
+}
+
+fn locked() -> Fault {
+    Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::PREFERENCES_LOCKED,
+        format!("the preferences are locked: call Unlock with the authorisation code and send its token as {UNLOCK_METADATA}"),
+    )
+}
+
+fn no_code() -> Fault {
+    Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::PREFERENCES_LOCKED,
+        "this site has no authorisation code: `init` makes one",
+    )
+}
+
+async fn note(store: &Store, caller: Caller, action: &'static str) -> Result<(), Fault> {
+    store
+        .write("note in the audit log", move |tx| {
+            let caller = caller.clone();
+            Box::pin(async move { audit(tx, &caller, action).await })
+        })
+        .await
+}
+
+async fn hash_code(code: SecretString, salt: [u8; 16]) -> Result<String, Fault> {
+    let hashing = move || {
+        let hashed: Result<PasswordHash, _> =
+            Argon2::default().hash_password_with_salt(code.expose_secret().as_bytes(), &salt);
+        hashed
+            .map(|hash| hash.to_string())
+            .map_err(|error| Fault::internal(error.to_string()))
+    };
+    tokio::task::spawn_blocking(hashing)
+        .await
+        .map_err(Fault::internal)?
+}
+
+async fn verify_code(code: SecretString, stored: String) -> Result<bool, Fault> {
+    let verifying = move || {
+        let hash = PasswordHash::new(&stored).map_err(|error| Fault::internal(error.to_string()))?;
+        let typed = code.expose_secret().trim();
+        Ok(Argon2::default()
+            .verify_password(typed.as_bytes(), &hash)
+            .is_ok())
+    };
+    tokio::task::spawn_blocking(verifying)
+        .await
+        .map_err(Fault::internal)?
+}
+
+async fn load<T: DeserializeOwned + Default>(tx: &mut WriteTx, key: &'static str) -> Result<T, Fault> {
+    match tx.preference(key).await? {
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(Fault::internal),
+        None => Ok(T::default()),
+    }
+}
+
+async fn save<T: Serialize>(tx: &mut WriteTx, key: &'static str, value: &T) -> Result<(), Fault> {
+    let bytes = serde_json::to_vec(value).map_err(Fault::internal)?;
+    tx.set_preference(key, bytes).await
+}
+
+async fn audit(tx: &mut WriteTx, caller: &Caller, action: &str) -> Result<(), Fault> {
+    let at = tx.now();
+    tx.audit(AuditEntry {
+        at,
+        principal: caller.principal.clone(),
+        from: caller.from.clone(),
+        action: action.to_owned(),
+        subject: "authorisation code".to_owned(),
+        old: String::new(),
+        new: String::new(),
+    })
+    .await
+}

@@ -1,0 +1,71 @@
+//! Early words on who owns what, so that a caller on the wrong site hears that before anything else.
+//! The rule itself (P1) stands in the store's one write function.
+
+use supplysync_model::{
+    Assignment, Fault, FaultCode, Kind, Reason, RecordKey, StoreId, SyncId,
+};
+use supplysync_record_codec::RecordBody;
+use supplysync_store::Queries;
+
+use super::kept;
+
+/// Refuses on a satellite, naming the primary.
+pub async fn require_primary(tx: &Queries) -> Result<(), Fault> {
+    if tx.sync_id().is_primary() {
+        return Ok(());
+    }
+    let name = site_name(tx, SyncId::PRIMARY).await?;
+    Err(Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::MASTER_DATA_IS_PRIMARY_ONLY,
+        format!("master data is changed on the primary only (Sync ID 1, {name})"),
+    )
+    .with_metadata("owner", SyncId::PRIMARY)
+    .with_metadata("owner_name", name))
+}
+
+/// Refuses unless this site may write the store's data now, naming who may.
+pub async fn require_active(tx: &Queries, store: StoreId) -> Result<Assignment, Fault> {
+    let Some(assignment) = tx.assignment(store).await? else {
+        return Err(Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::STORE_NOT_ASSIGNED,
+            "the store is not active on any site yet: assign it on the primary",
+        )
+        .with_metadata("store", store));
+    };
+    if assignment.lets_write(tx.sync_id()) {
+        return Ok(assignment);
+    }
+    let owner = assignment.site;
+    if owner == tx.sync_id() {
+        return Err(Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::STORE_DRAINING,
+            "the store is being moved to another site: wait until the move is done",
+        )
+        .with_metadata("store", store));
+    }
+    let name = site_name(tx, owner).await?;
+    Err(Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::STORE_NOT_ACTIVE_HERE,
+        format!("the store is active on site {owner} ({name}): its stock and transactions change there only"),
+    )
+    .with_metadata("store", store)
+    .with_metadata("owner", owner)
+    .with_metadata("owner_name", name))
+}
+
+/// What people call the site; a stand-in while its record has not arrived.
+pub async fn site_name(tx: &Queries, site: SyncId) -> Result<String, Fault> {
+    let key = RecordKey {
+        kind: Kind::SITE,
+        id: site.into(),
+    };
+    let found = kept::find(tx, key).await?;
+    Ok(match found.map(|found| found.value) {
+        Some(RecordBody::Site(site)) => site.name,
+        _ => "name not known here yet".to_owned(),
+    })
+}

@@ -1,0 +1,135 @@
+//! Stock lines beside their packs: where they lie, whether they are on hold, what they are sold for; and clearing
+//! away empty ones. Packs change through transactions only.
+
+use supplysync_model::{
+    Amount, Fault, FaultCode, Kind, Reason, RecordKey, StockLine, StockLineId,
+};
+use supplysync_record_codec::RecordBody;
+use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
+
+use super::kept::{self, Kept};
+use super::ownership::require_active;
+use super::problems::{Problems, TextLimit};
+
+/// What may be changed; `None` leaves it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StockLineChange {
+    /// The shelf.
+    pub location_code: Option<String>,
+    /// Whether it may not be issued for now.
+    pub on_hold: Option<bool>,
+    /// What a pack is sold for.
+    pub sell_price: Option<Amount>,
+}
+
+/// Changes a stock line.
+pub async fn update(
+    store: &RecordStore,
+    id: StockLineId,
+    expected: Option<Etag>,
+    change: StockLineChange,
+) -> Result<Kept<StockLine>, Fault> {
+    store
+        .write("update stock line", move |tx| {
+            let change = change.clone();
+            Box::pin(async move {
+                let mut line = current(tx, id, expected).await?;
+                let mut problems = Problems::default();
+                if let Some(location) = change.location_code {
+                    problems.text("location_code", &location, TextLimit::LINE);
+                    line.location_code = location;
+                }
+                if let Some(price) = change.sell_price {
+                    if price.is_negative() {
+                        problems.invalid("sell_price", "must not be negative");
+                    }
+                    line.sell_price = price;
+                }
+                line.on_hold = change.on_hold.unwrap_or(line.on_hold);
+                problems.finish()?;
+                put(tx, line, false, expected).await
+            })
+        })
+        .await
+}
+
+/// Deletes a stock line that holds nothing.
+pub async fn delete(
+    store: &RecordStore,
+    id: StockLineId,
+    expected: Option<Etag>,
+) -> Result<Kept<StockLine>, Fault> {
+    store
+        .write("delete stock line", move |tx| {
+            Box::pin(async move {
+                let line = current(tx, id, expected).await?;
+                if !line.packs_total.is_zero() {
+                    return Err(Fault::new(
+                        FaultCode::FailedPrecondition,
+                        Reason::STOCK_LINE_NOT_EMPTY,
+                        format!(
+                            "the stock line still holds {} packs: issue them or write them off first",
+                            line.packs_total
+                        ),
+                    ));
+                }
+                put(tx, line, true, expected).await
+            })
+        })
+        .await
+}
+
+/// Reads a stock line of a store that this site holds.
+pub async fn get(tx: &Queries, id: StockLineId) -> Result<Option<Kept<StockLine>>, Fault> {
+    let found = kept::find(tx, key(id)).await?;
+    Ok(found.and_then(|found| match found.value {
+        RecordBody::StockLine(value) if !found.retired => Some(Kept {
+            value,
+            etag: found.etag,
+            retired: false,
+        }),
+        _ => None,
+    }))
+}
+
+async fn current(tx: &WriteTx, id: StockLineId, expected: Option<Etag>) -> Result<StockLine, Fault> {
+    let found = get(tx, id)
+        .await?
+        .ok_or_else(|| kept::not_found(key(id)))?;
+    require_active(tx, found.value.store).await?;
+    if expected.is_some_and(|etag| etag != found.etag) {
+        return Err(kept::stale(key(id)));
+    }
+    Ok(found.value)
+}
+
+async fn put(
+    tx: &mut WriteTx,
+    value: StockLine,
+    deleted: bool,
+    expected: Option<Etag>,
+) -> Result<Kept<StockLine>, Fault> {
+    let body = RecordBody::StockLine(value.clone());
+    let change = OwnChange {
+        body,
+        deleted,
+        expected,
+    };
+    let written = tx.put(vec![change]).await?;
+    let etag = written
+        .first()
+        .map(|written| written.etag)
+        .ok_or_else(|| Fault::internal("a write that says nothing of its record"))?;
+    Ok(Kept {
+        value,
+        etag,
+        retired: deleted,
+    })
+}
+
+fn key(id: StockLineId) -> RecordKey {
+    RecordKey {
+        kind: Kind::STOCK_LINE,
+        id: id.into(),
+    }
+}
