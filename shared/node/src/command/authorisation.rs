@@ -2,7 +2,7 @@
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::PasswordVerifier;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,14 +15,11 @@ use super::unlock_tokens::UnlockTokens;
 
 /// The metadata key that carries the token.
 pub const UNLOCK_METADATA: &str = "x-supplysync-unlock";
+/// The preference that holds the code's argon2 hash (PHC text), written by `init`.
+pub const CODE_HASH: &str = "authorisation_code_hash";
 
-const CODE_HASH: &str = "authorisation_code_hash";
 const LOCKOUT: &str = "unlock_lockout";
 const TOKENS: &str = "unlock_tokens";
-/// Letters and digits that are not mistaken for one another when read aloud: 31 of them, some 99 bits for 20.
-const CODE_ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
-const CODE_LENGTH: usize = 20;
-
 /// A right code's reward.
 #[derive(Debug)]
 pub struct Unlocked {
@@ -30,50 +27,6 @@ pub struct Unlocked {
     pub token: SecretString,
     /// When it ends.
     pub until: Timestamp,
-}
-
-/// A fresh authorisation code: four groups of five, to be shown once.
-pub fn generate_code(random: &dyn Random) -> SecretString {
-    let mut code = String::new();
-    while code.bytes().filter(|byte| *byte != b'-').count() < CODE_LENGTH {
-        for byte in random.bytes16() {
-            // Bytes beyond a multiple of the alphabet are dropped, so that no letter is likelier.
-            let index = usize::from(byte);
-            if index >= 248 {
-                continue;
-            }
-            let written = code.bytes().filter(|byte| *byte != b'-').count();
-            if written == CODE_LENGTH {
-                break;
-            }
-            if written > 0 && written.is_multiple_of(5) && !code.ends_with('-') {
-                code.push('-');
-            }
-            code.push(char::from(CODE_ALPHABET[index % CODE_ALPHABET.len()]));
-        }
-    }
-    code.into()
-}
-
-/// Stores the code's hash at `init`, or instead of an older one.
-pub async fn set_code(
-    store: &Store,
-    code: SecretString,
-    caller: Caller,
-    random: &dyn Random,
-) -> Result<(), Fault> {
-    let hash = hash_code(code, random.bytes16()).await?;
-    store
-        .write("set authorisation code", move |tx| {
-            let (hash, caller) = (hash.clone(), caller.clone());
-            Box::pin(async move {
-                tx.set_preference(CODE_HASH, hash.into_bytes()).await?;
-                save(tx, LOCKOUT, &Lockout::default()).await?;
-                save(tx, TOKENS, &UnlockTokens::default()).await?;
-                audit(tx, &caller, "set authorisation code").await
-            })
-        })
-        .await
 }
 
 /// Gives a token for the right code. Every attempt is in the audit log.
@@ -188,19 +141,6 @@ async fn note(store: &Store, caller: Caller, action: &'static str) -> Result<(),
             Box::pin(async move { audit(tx, &caller, action).await })
         })
         .await
-}
-
-async fn hash_code(code: SecretString, salt: [u8; 16]) -> Result<String, Fault> {
-    let hashing = move || {
-        let hashed: Result<PasswordHash, _> =
-            Argon2::default().hash_password_with_salt(code.expose_secret().as_bytes(), &salt);
-        hashed
-            .map(|hash| hash.to_string())
-            .map_err(|error| Fault::internal(error.to_string()))
-    };
-    tokio::task::spawn_blocking(hashing)
-        .await
-        .map_err(Fault::internal)?
 }
 
 async fn verify_code(code: SecretString, stored: String) -> Result<bool, Fault> {

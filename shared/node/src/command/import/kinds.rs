@@ -3,7 +3,7 @@
 use supplysync_model::{Amount, Item, Name, RecordId, Store, Unit};
 
 use super::cells::Cells;
-use super::plan::{Importable, References};
+use super::plan::{Importable, References, folded};
 use super::table::Columns;
 use crate::command::master_rules::{check_item, check_name, check_store, check_unit};
 use crate::command::problems::Problems;
@@ -52,7 +52,7 @@ impl Importable for Item {
 
     fn read(cells: &mut Cells<'_>, id: RecordId, references: &References) -> Item {
         let unit = cells.text("unit");
-        let unit_id = references.units.get(&unit).copied();
+        let unit_id = references.units.get(&folded(&unit)).copied();
         if !unit.is_empty() && unit_id.is_none() {
             cells.wrong("unit", format!("there is no unit {unit:?}: import units first"));
         }
@@ -128,7 +128,7 @@ impl Importable for Store {
 
     fn read(cells: &mut Cells<'_>, id: RecordId, references: &References) -> Store {
         let name_code = cells.text("name_code");
-        let name_id = references.names.get(&name_code).copied();
+        let name_id = references.names.get(&folded(&name_code)).copied();
         if !name_code.is_empty() && name_id.is_none() {
             cells.wrong(
                 "name_code",
@@ -194,7 +194,7 @@ mod tests {
         let (_, errors) = items(
             "A1,Aspirin,stock,tablet,,,vital,100,false,false,true\n\
              A2,,liquid,capsule,,N02,rare,-1,no,false,true\n\
-             A1,Again,stock,tablet,,,vital,1.0000001,false,false,true\n\
+             a1,Again,stock,tablet,,,vital,1.0000001,false,false,true\n\
              ,None,stock,,,,,1e3,,,\n",
             &BTreeMap::new(),
         );
@@ -222,7 +222,7 @@ mod tests {
         let existing: BTreeMap<_, _> = first
             .created
             .into_iter()
-            .map(|planned| (planned.value.code.clone(), planned.value))
+            .map(|planned| (folded(&planned.value.code), planned.value))
             .collect();
         let (again, _) = items(rows, &existing);
         assert_eq!(
@@ -231,6 +231,6 @@ mod tests {
         );
         let (changed, _) = items(&rows.replace("Aspirin", "Acetylsalicylic acid"), &existing);
         assert_eq!((changed.updated.len(), changed.unchanged), (1, 1));
-        assert_eq!(changed.updated[0].value.id, existing["A1"].id);
+        assert_eq!(changed.updated[0].value.id, existing["a1"].id);
     }
 }

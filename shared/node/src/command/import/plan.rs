@@ -13,9 +13,9 @@ use crate::command::problems::Problems;
 /// What rows may refer to, by the word that files use.
 #[derive(Debug, Default)]
 pub(super) struct References {
-    /// Units that are not retired, by name.
+    /// Units that are not retired, by folded name.
     pub(super) units: BTreeMap<String, UnitId>,
-    /// Names that are not retired, by code.
+    /// Names that are not retired, by folded code.
     pub(super) names: BTreeMap<String, NameId>,
 }
 
@@ -54,7 +54,12 @@ pub(super) struct Plan<T> {
     pub(super) unchanged: u64,
 }
 
-/// Reads and checks every row, and compares it with `existing` (not retired, by key).
+/// A key as it is compared: `m001` and `M001` are one.
+pub(super) fn folded(key: &str) -> String {
+    key.to_lowercase()
+}
+
+/// Reads and checks every row, and compares it with `existing` (not retired, by folded key).
 pub(super) fn plan<T: Importable>(
     rows: &[Row],
     references: &References,
@@ -77,7 +82,7 @@ pub(super) fn plan<T: Importable>(
         if record.key().is_empty() {
             continue;
         }
-        match lines.entry(record.key().to_owned()) {
+        match lines.entry(folded(record.key())) {
             Entry::Vacant(free) => {
                 free.insert(row.line);
             }
@@ -90,7 +95,7 @@ pub(super) fn plan<T: Importable>(
                 continue;
             }
         }
-        match existing.get(record.key()) {
+        match existing.get(&folded(record.key())) {
             None => plan.created.push(Planned {
                 line: row.line,
                 value: record,

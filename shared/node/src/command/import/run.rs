@@ -9,7 +9,7 @@ use supplysync_record_codec::RecordBody;
 use supplysync_store::{OwnChange, Queries, Store as RecordStore, WriteTx};
 use uuid::Uuid;
 
-use super::plan::{Importable, Plan, Planned, References, plan};
+use super::plan::{Importable, Plan, Planned, References, folded, plan};
 use super::store_names;
 use super::table::{self, MAX_FILE_BYTES, Row, RowError, RowErrors};
 use crate::command::lookup;
@@ -62,7 +62,7 @@ pub async fn import(
     }
 }
 
-/// The records that are on record under the keys of a file, and the references of its rows.
+/// The records that are on record under the folded keys of a file, and the references of its rows.
 type Lookups<T> = (BTreeMap<String, T>, References);
 
 /// What differs between kinds in an import.
@@ -155,7 +155,7 @@ async fn write(tx: &mut WriteTx, mut changes: Vec<OwnChange>) -> Result<(), Faul
 
 fn cells(rows: &[Row], column: &str) -> BTreeSet<String> {
     let cells = rows.iter().map(|row| row.cell(column));
-    cells.filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    cells.filter(|cell| !cell.is_empty()).map(folded).collect()
 }
 
 impl ImportKind for Unit {
