@@ -1,0 +1,4 @@
+//! What only a primary does: its command line, its configuration, and how it is put together.
+//! Not here: what every site does (`node`).
+
+pub mod command;
