@@ -17,6 +17,9 @@ use supplysync_store::{AuditEntry, OwnChange, Queries, Store as RecordStore, Wri
 
 use super::site_rules::{check_satellite_id, check_site};
 
+/// The longest interval: a day.
+const MAX_INTERVAL_MINUTES: u32 = 1_440;
+
 /// A site as asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSite {
@@ -28,6 +31,12 @@ pub struct NewSite {
     pub url: String,
     /// New stores whose first site it is.
     pub stores: Vec<StoreId>,
+    /// Other stores that it keeps a copy of.
+    pub copies: Vec<StoreId>,
+    /// Minutes between its requests, 0 to 1440; the network's default when left out.
+    pub interval_minutes: Option<u32>,
+    /// Whether its stream stays open; the network's default when left out.
+    pub live: Option<bool>,
 }
 
 /// What sites get unless they say otherwise.
@@ -110,6 +119,21 @@ pub async fn add_site(
                 }
                 let stores: BTreeSet<StoreId> = new.stores.iter().copied().collect();
                 check_unassigned(tx, &stores, "stores", &mut problems).await?;
+                let copies: BTreeSet<StoreId> = new.copies.iter().copied().collect();
+                check_copies(tx, new.sync_id, &copies, "copies", &mut problems).await?;
+                for store in copies.intersection(&stores) {
+                    problems.invalid(
+                        "copies",
+                        format!("store {store} is to be active there: it needs no copy"),
+                    );
+                }
+                let interval_minutes = new.interval_minutes.unwrap_or(defaults.interval_minutes);
+                if interval_minutes > MAX_INTERVAL_MINUTES {
+                    problems.invalid(
+                        "interval_minutes",
+                        format!("is {interval_minutes}: 0 to {MAX_INTERVAL_MINUTES}"),
+                    );
+                }
                 problems.finish()?;
                 let site = Site {
                     sync_id: new.sync_id,
@@ -118,9 +142,9 @@ pub async fn add_site(
                 };
                 let settings = SiteSettings {
                     sync_id: new.sync_id,
-                    interval_minutes: defaults.interval_minutes,
-                    live: defaults.live,
-                    copies: Vec::new(),
+                    interval_minutes,
+                    live: new.live.unwrap_or(defaults.live),
+                    copies: copies.iter().copied().collect(),
                 };
                 let assignments = stores
                     .iter()
@@ -131,8 +155,22 @@ pub async fn add_site(
                 ];
                 bodies.extend(assignments.map(RecordBody::Assignment));
                 put(tx, bodies).await?;
-                let said = format!("{} {:?} with stores {}", site.sync_id, site.name, listed(&stores));
-                audit(tx, authority, "sites.add", site.sync_id.to_string(), String::new(), said).await?;
+                let said = format!(
+                    "{} {:?} with stores {} and copies {}",
+                    site.sync_id,
+                    site.name,
+                    listed(&stores),
+                    listed(&copies)
+                );
+                audit(
+                    tx,
+                    authority,
+                    "sites.add",
+                    site.sync_id.to_string(),
+                    String::new(),
+                    said,
+                )
+                .await?;
                 Ok(RegisteredSite {
                     site,
                     settings: Some(settings),
@@ -199,14 +237,24 @@ pub async fn set_copies(
                 require_site(tx, site).await?;
                 let before = require_settings(tx, site).await?;
                 let copies: BTreeSet<StoreId> = copies.into_iter().collect();
-                check_copies(tx, site, &copies).await?;
+                let mut problems = Problems::default();
+                check_copies(tx, site, &copies, "stores", &mut problems).await?;
+                problems.finish()?;
                 let settings = SiteSettings {
                     copies: copies.iter().copied().collect(),
                     ..before.clone()
                 };
                 put(tx, vec![RecordBody::SiteSettings(settings.clone())]).await?;
                 let old = listed(&before.copies.into_iter().collect());
-                audit(tx, authority, "sites.set_copies", site.to_string(), old, listed(&copies)).await?;
+                audit(
+                    tx,
+                    authority,
+                    "sites.set_copies",
+                    site.to_string(),
+                    old,
+                    listed(&copies),
+                )
+                .await?;
                 Ok(settings)
             })
         })
@@ -270,25 +318,30 @@ async fn check_unassigned(
     Ok(())
 }
 
-async fn check_copies(tx: &Queries, site: SyncId, copies: &BTreeSet<StoreId>) -> Result<(), Fault> {
+async fn check_copies(
+    tx: &Queries,
+    site: SyncId,
+    copies: &BTreeSet<StoreId>,
+    field: &str,
+    problems: &mut Problems,
+) -> Result<(), Fault> {
     let known = lookup::stores(tx, copies).await?;
     let assigned = lookup::assignments(tx).await?;
-    let mut problems = Problems::default();
     for store in copies {
         let Some(found) = known.get(store) else {
-            problems.invalid("stores", format!("there is no store with id {store}"));
+            problems.invalid(field, format!("there is no store with id {store}"));
             continue;
         };
         let Store { code, .. } = &found.value;
         let active_there = (assigned.iter()).any(|held| held.store == *store && held.site == site);
         if active_there {
             problems.invalid(
-                "stores",
+                field,
                 format!("store {code} is active on site {site}: it needs no copy"),
             );
         }
     }
-    problems.finish()
+    Ok(())
 }
 
 async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {

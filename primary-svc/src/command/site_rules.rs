@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn satellites_take_two_to_the_limit() {
-        let check = |number| check_satellite_id(SyncId::new(number).unwrap(), 64).map_err(|fault| fault.reason());
+        let check =
+            |number| check_satellite_id(SyncId::new(number).unwrap(), 64).map_err(|fault| fault.reason());
         assert_eq!(check(2), Ok(()));
         assert_eq!(check(64), Ok(()));
         assert_eq!(check(1), Err(Reason::SYNC_ID_OUT_OF_RANGE));

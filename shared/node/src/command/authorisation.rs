@@ -1,8 +1,8 @@
 //! The authorisation code that unlocks preferences and sites, and the tokens it gives for ten minutes.
 
 use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -122,7 +122,9 @@ fn locked() -> Fault {
     Fault::new(
         FaultCode::FailedPrecondition,
         Reason::PREFERENCES_LOCKED,
-        format!("the preferences are locked: call Unlock with the authorisation code and send its token as {UNLOCK_METADATA}"),
+        format!(
+            "the preferences are locked: call Unlock with the authorisation code and send its token as {UNLOCK_METADATA}"
+        ),
     )
 }
 
@@ -147,9 +149,7 @@ async fn verify_code(code: SecretString, stored: String) -> Result<bool, Fault> 
     let verifying = move || {
         let hash = PasswordHash::new(&stored).map_err(|error| Fault::internal(error.to_string()))?;
         let typed = code.expose_secret().trim();
-        Ok(Argon2::default()
-            .verify_password(typed.as_bytes(), &hash)
-            .is_ok())
+        Ok(Argon2::default().verify_password(typed.as_bytes(), &hash).is_ok())
     };
     tokio::task::spawn_blocking(verifying)
         .await

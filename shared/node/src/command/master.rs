@@ -180,11 +180,7 @@ async fn write<T: Master>(
         .find(|written| written.key == key)
         .map(|written| written.etag)
         .ok_or_else(|| Fault::internal("a write that says nothing of its record"))?;
-    Ok(Kept {
-        value,
-        etag,
-        retired,
-    })
+    Ok(Kept { value, etag, retired })
 }
 
 macro_rules! master {
@@ -249,7 +245,10 @@ impl Master for Item {
     ) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
             // What it referred to before may have been retired since: that is no reason to refuse other changes.
-            let Some(unit) = self.unit.filter(|unit| before.and_then(|item| item.unit) != Some(*unit)) else {
+            let Some(unit) = self
+                .unit
+                .filter(|unit| before.and_then(|item| item.unit) != Some(*unit))
+            else {
                 return Ok(());
             };
             match get::<Unit>(tx, unit.into()).await? {
@@ -336,7 +335,11 @@ impl Master for Store {
     }
 }
 
-async fn renamed(tx: &Queries, id: Option<NameId>, store: Option<&Store>) -> Result<Option<RecordBody>, Fault> {
+async fn renamed(
+    tx: &Queries,
+    id: Option<NameId>,
+    store: Option<&Store>,
+) -> Result<Option<RecordBody>, Fault> {
     let Some(id) = id else { return Ok(None) };
     let name = get::<Name>(tx, id.into()).await?;
     Ok(name.filter(|name| !name.retired).map(|name| {

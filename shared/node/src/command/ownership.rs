@@ -1,9 +1,7 @@
 //! Early words on who owns what, so that a caller on the wrong site hears that before anything else.
 //! The rule itself (P1) stands in the store's one write function.
 
-use supplysync_model::{
-    Assignment, Fault, FaultCode, Kind, Reason, RecordKey, StoreId, SyncId,
-};
+use supplysync_model::{Assignment, Fault, FaultCode, Kind, Reason, RecordKey, StoreId, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::Queries;
 

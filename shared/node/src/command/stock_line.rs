@@ -1,9 +1,7 @@
 //! Stock lines beside their packs: where they lie, whether they are on hold, what they are sold for; and clearing
 //! away empty ones. Packs change through transactions only.
 
-use supplysync_model::{
-    Amount, Fault, FaultCode, Kind, Reason, RecordKey, StockLine, StockLineId,
-};
+use supplysync_model::{Amount, Fault, FaultCode, Kind, Reason, RecordKey, StockLine, StockLineId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
 
@@ -93,9 +91,7 @@ pub async fn get(tx: &Queries, id: StockLineId) -> Result<Option<Kept<StockLine>
 }
 
 async fn current(tx: &WriteTx, id: StockLineId, expected: Option<Etag>) -> Result<StockLine, Fault> {
-    let found = get(tx, id)
-        .await?
-        .ok_or_else(|| kept::not_found(key(id)))?;
+    let found = get(tx, id).await?.ok_or_else(|| kept::not_found(key(id)))?;
     require_active(tx, found.value.store).await?;
     if expected.is_some_and(|etag| etag != found.etag) {
         return Err(kept::stale(key(id)));

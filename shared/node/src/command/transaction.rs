@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use supplysync_model::{
-    Fault, ItemId, Kind, RecordKey, StockLineId, Store, StoreId, Transaction, TransactionId,
+    Fault, ItemId, Kind, NameId, RecordKey, StockLineId, Store, StoreId, Transaction, TransactionId,
+    TransactionStatus,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
@@ -97,7 +98,7 @@ pub async fn confirm(
         .await
 }
 
-/// Closes a confirmed transaction for good.
+/// Closes a transaction for good; one that is still `new` is confirmed first.
 pub async fn finalise(
     store: &RecordStore,
     id: TransactionId,
@@ -109,7 +110,17 @@ pub async fn finalise(
             let caller = caller.clone();
             Box::pin(async move {
                 let before = current(tx, id, expected).await?;
-                let effect = stock_rules::finalise(&before, act(tx, caller))?;
+                let act = act(tx, caller);
+                let effect = if before.status == TransactionStatus::New {
+                    let facts = facts(tx, before.store, Wanted::by_transaction(&before)).await?;
+                    let confirmed = stock_rules::confirm(&before, &facts, act.clone(), || tx.new_id())?;
+                    Effect {
+                        stock: confirmed.stock,
+                        ..stock_rules::finalise(&confirmed.transaction, act)?
+                    }
+                } else {
+                    stock_rules::finalise(&before, act)?
+                };
                 write(tx, effect, expected).await
             })
         })
@@ -149,9 +160,7 @@ pub async fn get(tx: &Queries, id: TransactionId) -> Result<Option<Kept<Transact
 
 /// The transaction, if this site may change it: who owns it comes before what is wrong with the request.
 async fn current(tx: &WriteTx, id: TransactionId, expected: Option<Etag>) -> Result<Transaction, Fault> {
-    let found = get(tx, id)
-        .await?
-        .ok_or_else(|| kept::not_found(key(id)))?;
+    let found = get(tx, id).await?.ok_or_else(|| kept::not_found(key(id)))?;
     require_active(tx, found.value.store).await?;
     if expected.is_some_and(|etag| etag != found.etag) {
         return Err(kept::stale(key(id)));
@@ -164,7 +173,7 @@ async fn current(tx: &WriteTx, id: TransactionId, expected: Option<Etag>) -> Res
 struct Wanted {
     items: BTreeSet<ItemId>,
     stock: BTreeSet<StockLineId>,
-    names: BTreeSet<supplysync_model::NameId>,
+    names: BTreeSet<NameId>,
     /// Whether goods come in, so that every line of these items may take them.
     receives: bool,
 }
@@ -236,7 +245,9 @@ async fn write(tx: &mut WriteTx, effect: Effect, expected: Option<Etag>) -> Resu
         expected,
     };
     // Stock lines first: whoever follows the feed meets them before the transaction that names them.
-    let written = tx.put(stock.chain(std::iter::once(transaction)).collect()).await?;
+    let written = tx
+        .put(stock.chain(std::iter::once(transaction)).collect())
+        .await?;
     let etag = written
         .iter()
         .find(|written| written.key == key(effect.transaction.id))

@@ -109,7 +109,9 @@ impl<'a> Cells<'a> {
                 "donor" => roles.push(NameRole::Donor),
                 other => self.wrong(
                     column,
-                    format!("{other:?} is not a role: customer, supplier, manufacturer or donor, separated by ;"),
+                    format!(
+                        "{other:?} is not a role: customer, supplier, manufacturer or donor, separated by ;"
+                    ),
                 ),
             }
         }
@@ -123,10 +125,7 @@ impl<'a> Cells<'a> {
             "" | "store" => StoreMode::Store,
             "dispensary" => StoreMode::Dispensary,
             other => {
-                self.wrong(
-                    column,
-                    format!("{other:?} is not a mode: store or dispensary"),
-                );
+                self.wrong(column, format!("{other:?} is not a mode: store or dispensary"));
                 StoreMode::Store
             }
         }

@@ -169,7 +169,8 @@ mod tests {
     use super::super::table::{RowErrors, read};
     use super::*;
 
-    const HEADING: &str = "code,name,type,unit,strength,atc_code,ven_category,default_pack_size,vaccine,critical,active\n";
+    const HEADING: &str =
+        "code,name,type,unit,strength,atc_code,ven_category,default_pack_size,vaccine,critical,active\n";
 
     fn items(rows: &str, existing: &BTreeMap<String, Item>) -> (Plan<Item>, Vec<(u64, String)>) {
         let references = References {

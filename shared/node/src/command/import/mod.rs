@@ -7,5 +7,5 @@ mod run;
 mod store_names;
 mod table;
 
-pub use run::{FileKind, ImportOutcome, import};
+pub use run::{FileKind, FileOutcome, ImportFile, ImportOutcome, import};
 pub use table::{MAX_ERRORS, MAX_FILE_BYTES, RowError};

@@ -59,7 +59,7 @@ pub(super) fn folded(key: &str) -> String {
     key.to_lowercase()
 }
 
-/// Reads and checks every row, and compares it with `existing` (not retired, by folded key).
+/// Reads and checks every row, and compares the right ones it with `existing` (not retired, by folded key).
 pub(super) fn plan<T: Importable>(
     rows: &[Row],
     references: &References,
@@ -74,6 +74,7 @@ pub(super) fn plan<T: Importable>(
     };
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
     for row in rows {
+        let wrong_before = errors.total();
         let mut cells = Cells::new(row, errors);
         let mut record = T::read(&mut cells, RecordId::new(new_id()), references);
         let mut problems = Problems::default();
@@ -88,12 +89,11 @@ pub(super) fn plan<T: Importable>(
             }
             Entry::Occupied(taken) => {
                 let key = record.key();
-                cells.wrong(
-                    T::KEY,
-                    format!("{key:?} is on line {} already", taken.get()),
-                );
-                continue;
+                cells.wrong(T::KEY, format!("{key:?} is on line {} already", taken.get()));
             }
+        }
+        if errors.total() > wrong_before {
+            continue;
         }
         match existing.get(&folded(record.key())) {
             None => plan.created.push(Planned {

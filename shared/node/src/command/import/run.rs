@@ -1,13 +1,12 @@
 //! The import itself: one transaction that looks up, plans and writes all, or writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use supplysync_model::{Fault, FaultCode, Item, Name, Reason, Store, StoreId, Unit};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{OwnChange, Queries, Store as RecordStore, WriteTx};
-use uuid::Uuid;
 
 use super::plan::{Importable, Plan, Planned, References, folded, plan};
 use super::store_names;
@@ -32,33 +31,126 @@ pub enum FileKind {
     Stores,
 }
 
+/// A file to import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportFile {
+    /// What it holds.
+    pub kind: FileKind,
+    /// Its CSV text.
+    pub text: Vec<u8>,
+}
+
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ImportOutcome {
+pub struct FileOutcome {
     /// Records created, or that would be.
     pub created: u64,
     /// Records updated, or that would be.
     pub updated: u64,
     /// Rows that say what is on record already.
     pub unchanged: u64,
-    /// Everything that is wrong; if there is anything, nothing was written.
+    /// What is wrong, up to [`MAX_ERRORS`](super::MAX_ERRORS).
     pub errors: Vec<RowError>,
-    /// Whether it is on record now: no errors, and not a dry run.
+    /// How much is wrong in all.
+    pub total_errors: u64,
+}
+
+/// What became of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportOutcome {
+    /// One per file, in order.
+    pub files: Vec<FileOutcome>,
+    /// Whether all rows were right.
+    pub accepted: bool,
+    /// Whether they are on record now: accepted, and not a dry run.
     pub applied: bool,
 }
 
-/// Imports a file: all of it or nothing. A dry run checks the same and writes nothing.
+/// Imports files in order, each of which may name rows of those before it: all of them or nothing. A dry run does
+/// the same and takes it back.
 pub async fn import(
     store: &RecordStore,
-    kind: FileKind,
-    text: &[u8],
+    files: Vec<ImportFile>,
     dry_run: bool,
 ) -> Result<ImportOutcome, Fault> {
-    match kind {
-        FileKind::Units => import_kind::<Unit>(store, text, dry_run).await,
-        FileKind::Items => import_kind::<Item>(store, text, dry_run).await,
-        FileKind::Names => import_kind::<Name>(store, text, dry_run).await,
-        FileKind::Stores => import_kind::<Store>(store, text, dry_run).await,
+    let mut read = Vec::new();
+    for file in files {
+        read.push(read_file(file)?);
+    }
+    let (read, taken_back) = (Arc::new(read), Arc::new(Mutex::new(None)));
+    let refused = taken_back.clone();
+    let applied = store.write("import", move |tx| {
+        let (read, refused) = (read.clone(), refused.clone());
+        Box::pin(async move {
+            require_primary(tx).await?;
+            let mut files = Vec::new();
+            for file in read.iter() {
+                files.push(import_file(tx, file).await?);
+            }
+            let accepted = files.iter().all(|file| file.total_errors == 0);
+            let applied = accepted && !dry_run;
+            let outcome = ImportOutcome {
+                files,
+                accepted,
+                applied,
+            };
+            if applied {
+                return Ok(outcome);
+            }
+            // Only a fault takes back what was written so far; the outcome goes past it.
+            *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            Err(Fault::new(
+                FaultCode::InvalidArgument,
+                Reason::IMPORT_REJECTED,
+                "nothing was imported",
+            ))
+        })
+    });
+    match applied.await {
+        Err(fault) if fault.reason() == Reason::IMPORT_REJECTED => {
+            let mut taken_back = taken_back.lock().unwrap_or_else(PoisonError::into_inner);
+            taken_back.take().ok_or(fault)
+        }
+        done => done,
+    }
+}
+
+/// A file whose rows have been read, before the transaction begins.
+struct ReadFile {
+    kind: FileKind,
+    rows: Vec<Row>,
+    unreadable: RowErrors,
+}
+
+fn read_file(file: ImportFile) -> Result<ReadFile, Fault> {
+    if file.text.len() > MAX_FILE_BYTES {
+        return Err(Fault::new(
+            FaultCode::InvalidArgument,
+            Reason::TOO_LARGE,
+            format!("the file is larger than {MAX_FILE_BYTES} bytes: split it"),
+        ));
+    }
+    let columns = match file.kind {
+        FileKind::Units => Unit::COLUMNS,
+        FileKind::Items => Item::COLUMNS,
+        FileKind::Names => Name::COLUMNS,
+        FileKind::Stores => Store::COLUMNS,
+    };
+    let mut unreadable = RowErrors::default();
+    let rows = table::read(&file.text, columns, &mut unreadable);
+    Ok(ReadFile {
+        kind: file.kind,
+        rows,
+        unreadable,
+    })
+}
+
+async fn import_file(tx: &mut WriteTx, file: &ReadFile) -> Result<FileOutcome, Fault> {
+    match file.kind {
+        FileKind::Units => import_kind::<Unit>(tx, file).await,
+        FileKind::Items => import_kind::<Item>(tx, file).await,
+        FileKind::Names => import_kind::<Name>(tx, file).await,
+        FileKind::Stores => import_kind::<Store>(tx, file).await,
     }
 }
 
@@ -80,60 +172,17 @@ trait ImportKind: Importable + Master {
     }
 }
 
-async fn import_kind<T: ImportKind>(
-    store: &RecordStore,
-    text: &[u8],
-    dry_run: bool,
-) -> Result<ImportOutcome, Fault> {
-    if text.len() > MAX_FILE_BYTES {
-        return Err(Fault::new(
-            FaultCode::InvalidArgument,
-            Reason::TOO_LARGE,
-            format!("the file is larger than {MAX_FILE_BYTES} bytes: split it"),
-        ));
-    }
-    let mut errors = RowErrors::default();
-    let rows = Arc::new(table::read(text, T::COLUMNS, &mut errors));
-    let unreadable = Arc::new(errors);
-    if dry_run {
-        return store
-            .read("check an import", move |tx| {
-                Box::pin(async move { Ok(examine::<T>(tx, &rows, &unreadable, Uuid::nil).await?.0) })
-            })
-            .await;
-    }
-    store
-        .write("import", move |tx| {
-            let (rows, unreadable) = (rows.clone(), unreadable.clone());
-            Box::pin(async move {
-                let (mut outcome, changes) = examine::<T>(tx, &rows, &unreadable, || tx.new_id()).await?;
-                if outcome.errors.is_empty() {
-                    write(tx, changes).await?;
-                    outcome.applied = true;
-                }
-                Ok(outcome)
-            })
-        })
-        .await
-}
-
-async fn examine<T: ImportKind>(
-    tx: &Queries,
-    rows: &[Row],
-    unreadable: &RowErrors,
-    new_id: impl FnMut() -> Uuid,
-) -> Result<(ImportOutcome, Vec<OwnChange>), Fault> {
-    require_primary(tx).await?;
-    let mut errors = unreadable.clone();
-    let (existing, references) = T::look_up(tx, rows).await?;
-    let plan = plan(rows, &references, &existing, new_id, &mut errors);
+async fn import_kind<T: ImportKind>(tx: &mut WriteTx, file: &ReadFile) -> Result<FileOutcome, Fault> {
+    let mut errors = file.unreadable.clone();
+    let (existing, references) = T::look_up(tx, &file.rows).await?;
+    let plan = plan(&file.rows, &references, &existing, || tx.new_id(), &mut errors);
     let companions = T::follow(tx, &plan, &existing, &mut errors).await?;
-    let outcome = ImportOutcome {
+    let outcome = FileOutcome {
         created: plan.created.len() as u64,
         updated: plan.updated.len() as u64,
         unchanged: plan.unchanged,
+        total_errors: errors.total(),
         errors: errors.sorted(),
-        applied: false,
     };
     let planned = plan.created.into_iter().chain(plan.updated);
     let bodies = planned.map(|planned| planned.value.into_body());
@@ -142,7 +191,8 @@ async fn examine<T: ImportKind>(
         deleted: false,
         expected: None,
     });
-    Ok((outcome, changes.collect()))
+    write(tx, changes.collect()).await?;
+    Ok(outcome)
 }
 
 async fn write(tx: &mut WriteTx, mut changes: Vec<OwnChange>) -> Result<(), Fault> {
@@ -210,10 +260,8 @@ impl ImportKind for Store {
         errors: &'a mut RowErrors,
     ) -> BoxFuture<'a, Result<Vec<RecordBody>, Fault>> {
         Box::pin(async move {
-            let before: BTreeMap<StoreId, Store> = existing
-                .values()
-                .map(|store| (store.id, store.clone()))
-                .collect();
+            let before: BTreeMap<StoreId, Store> =
+                existing.values().map(|store| (store.id, store.clone())).collect();
             let planned: Vec<&Planned<Store>> = plan.created.iter().chain(&plan.updated).collect();
             let involved = planned
                 .iter()

@@ -93,13 +93,15 @@ mod tests {
         let mut errors = RowErrors::default();
         let before = BTreeMap::from([(StoreId::from_bytes([1; 16]), store(1, Some(11)).value)]);
         // Store 1 gives up name 11 for 12; store 2, new, takes 11; store 3 wants 12 too; store 4 wants what 9 has.
-        let planned = [store(1, Some(12)), store(2, Some(11)), store(3, Some(12)), store(4, Some(13))];
+        let planned = [
+            store(1, Some(12)),
+            store(2, Some(11)),
+            store(3, Some(12)),
+            store(4, Some(13)),
+        ];
         let names = names(&[(11, Some(1)), (12, None), (13, Some(9))]);
         let changed = follow(&planned.iter().collect::<Vec<_>>(), &before, &names, &mut errors);
-        let changed: Vec<_> = changed
-            .into_iter()
-            .map(|name| (name.code, name.store))
-            .collect();
+        let changed: Vec<_> = changed.into_iter().map(|name| (name.code, name.store)).collect();
         assert_eq!(
             changed,
             [

@@ -13,7 +13,7 @@ pub const MAX_ERRORS: usize = 10_000;
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowError {
-    /// The line in the file, from 1 (the heading).
+    /// The line in the file, from 1 (the heading); 0 for the file as a whole.
     pub line: u64,
     /// The column's name; empty when the whole row is meant.
     pub column: String,
@@ -25,26 +25,25 @@ pub struct RowError {
 #[derive(Debug, Clone, Default)]
 pub struct RowErrors {
     found: Vec<RowError>,
+    total: u64,
 }
 
 impl RowErrors {
-    /// Notes one; beyond the limit they are only hinted at.
+    /// Notes one; beyond the limit they are only counted.
     pub fn add(&mut self, line: u64, column: &str, message: impl Display) {
-        let message = match self.found.len() {
-            MAX_ERRORS => "and more: the list ends here".to_owned(),
-            length if length > MAX_ERRORS => return,
-            _ => message.to_string(),
-        };
-        self.found.push(RowError {
-            line,
-            column: column.to_owned(),
-            message,
-        });
+        self.total += 1;
+        if self.found.len() < MAX_ERRORS {
+            self.found.push(RowError {
+                line,
+                column: column.to_owned(),
+                message: message.to_string(),
+            });
+        }
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+    /// How many there are in all.
+    pub fn total(&self) -> u64 {
+        self.total
     }
 
     /// In the order of the file.
@@ -85,7 +84,7 @@ pub fn read(text: &[u8], columns: Columns, errors: &mut RowErrors) -> Vec<Row> {
     match reader.read_byte_record(&mut record) {
         Ok(true) => {}
         Ok(false) => {
-            errors.add(1, "", "the file is empty: a heading row is expected");
+            errors.add(0, "", "the file is empty: a heading row is expected");
             return Vec::new();
         }
         Err(error) => {
@@ -98,11 +97,7 @@ pub fn read(text: &[u8], columns: Columns, errors: &mut RowErrors) -> Vec<Row> {
         None => return Vec::new(),
     };
     let mut rows = Vec::new();
-    let mut lines = Lines {
-        text,
-        at: 0,
-        line: 1,
-    };
+    let mut lines = Lines { text, at: 0, line: 1 };
     loop {
         match reader.read_byte_record(&mut record) {
             Ok(true) => {
@@ -145,6 +140,7 @@ impl Lines<'_> {
 }
 
 fn heading(record: &ByteRecord, columns: Columns, errors: &mut RowErrors) -> Option<Vec<&'static str>> {
+    let before = errors.total();
     let mut seen = BTreeSet::new();
     let mut heading = Vec::new();
     for cell in record {
@@ -167,7 +163,7 @@ fn heading(record: &ByteRecord, columns: Columns, errors: &mut RowErrors) -> Opt
             errors.add(1, column, "is missing from the heading");
         }
     }
-    errors.is_empty().then_some(heading)
+    (errors.total() == before).then_some(heading)
 }
 
 fn row(line: u64, record: &ByteRecord, heading: &[&'static str], errors: &mut RowErrors) -> Option<Row> {
@@ -175,11 +171,7 @@ fn row(line: u64, record: &ByteRecord, heading: &[&'static str], errors: &mut Ro
         errors.add(
             line,
             "",
-            format!(
-                "has {} fields: the heading has {}",
-                record.len(),
-                heading.len()
-            ),
+            format!("has {} fields: the heading has {}", record.len(), heading.len()),
         );
         return None;
     }
@@ -209,7 +201,8 @@ mod tests {
 
     #[test]
     fn reads_quotes_marks_and_lines() {
-        let (rows, errors) = read_text(b"\xef\xbb\xbfname,code\r\n\"A, b\"\"c\"\"\",1\r\n\"two\nlines\",2\r\nlast,3");
+        let (rows, errors) =
+            read_text(b"\xef\xbb\xbfname,code\r\n\"A, b\"\"c\"\"\",1\r\n\"two\nlines\",2\r\nlast,3");
         assert_eq!(errors, []);
         assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 5]);
         assert_eq!(rows[0].cell("name"), "A, b\"c\"");

@@ -11,7 +11,9 @@ use crate::command::authorisation::{CODE_HASH, Unlocked, lock, require_unlocked,
 
 async fn site() -> TestSite {
     let site = TestSite::primary().await;
-    let hash: PasswordHash = Argon2::default().hash_password_with_salt(b"ABCD-2345", &[7; 16]).unwrap();
+    let hash: PasswordHash = Argon2::default()
+        .hash_password_with_salt(b"ABCD-2345", &[7; 16])
+        .unwrap();
     let hash = hash.to_string().into_bytes();
     site.store
         .write("code", move |tx| {
@@ -39,7 +41,10 @@ async fn use_token(site: &TestSite, token: Option<SecretString>) -> Result<(), F
 #[tokio::test]
 async fn a_token_unlocks_for_ten_minutes_or_until_locked() {
     let site = site().await;
-    assert_eq!(use_token(&site, None).await.unwrap_err().reason(), Reason::PREFERENCES_LOCKED);
+    assert_eq!(
+        use_token(&site, None).await.unwrap_err().reason(),
+        Reason::PREFERENCES_LOCKED
+    );
     let unlocked = try_code(&site, "ABCD-2345").await.unwrap();
     use_token(&site, Some(unlocked.token.clone())).await.unwrap();
     site.forward(600_000);

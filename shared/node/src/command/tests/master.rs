@@ -12,19 +12,26 @@ async fn codes_are_unique_among_those_not_retired() {
     let site = TestSite::primary().await;
     let first = create(&site.store, item("M1")).await.unwrap();
     let taken = create(&site.store, item("m1")).await.unwrap_err();
-    assert_eq!((taken.code(), taken.reason()), (FaultCode::AlreadyExists, Reason::CODE_TAKEN));
+    assert_eq!(
+        (taken.code(), taken.reason()),
+        (FaultCode::AlreadyExists, Reason::CODE_TAKEN)
+    );
     assert_eq!(taken.violations()[0].field, "code");
     let id = first.value.id.into();
-    let retired = retire::<supplysync_model::Item>(&site.store, id, Some(first.etag)).await.unwrap();
+    let retired = retire::<supplysync_model::Item>(&site.store, id, Some(first.etag))
+        .await
+        .unwrap();
     assert!(retired.retired);
     create(&site.store, item("M1")).await.unwrap();
     // Retired: still readable, and no longer to be changed.
-    let read = site
-        .store
-        .read("get", move |tx| Box::pin(async move { master::get::<supplysync_model::Item>(tx, id).await }));
+    let read = site.store.read("get", move |tx| {
+        Box::pin(async move { master::get::<supplysync_model::Item>(tx, id).await })
+    });
     let read = read.await.unwrap().unwrap();
     assert!(read.retired && read.value.name == first.value.name);
-    let again = retire::<supplysync_model::Item>(&site.store, id, None).await.unwrap_err();
+    let again = retire::<supplysync_model::Item>(&site.store, id, None)
+        .await
+        .unwrap_err();
     assert_eq!(again.reason(), Reason::RECORD_NOT_FOUND);
 }
 
@@ -37,10 +44,17 @@ async fn an_update_needs_the_present_version() {
         item.name = "Amoxicillin 500 mg".into();
         Ok(())
     });
-    let second = update(&site.store, id, Some(first.etag), rename.clone()).await.unwrap();
+    let second = update(&site.store, id, Some(first.etag), rename.clone())
+        .await
+        .unwrap();
     assert!(second.etag.revision > first.etag.revision);
-    let stale = update(&site.store, id, Some(first.etag), rename).await.unwrap_err();
-    assert_eq!((stale.code(), stale.reason()), (FaultCode::Aborted, Reason::STALE_ETAG));
+    let stale = update(&site.store, id, Some(first.etag), rename)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (stale.code(), stale.reason()),
+        (FaultCode::Aborted, Reason::STALE_ETAG)
+    );
 }
 
 #[tokio::test]
@@ -58,7 +72,11 @@ async fn every_wrong_field_is_named() {
 #[tokio::test]
 async fn a_name_knows_the_store_that_it_stands_for() {
     let site = TestSite::primary().await;
-    let named = create(&site.store, name("ST-1", NameRole::Customer)).await.unwrap().value.id;
+    let named = create(&site.store, name("ST-1", NameRole::Customer))
+        .await
+        .unwrap()
+        .value
+        .id;
     let mut store = supplysync_model::Store {
         id: supplysync_model::StoreId::from_bytes([0; 16]),
         code: "CMS".into(),
@@ -68,9 +86,9 @@ async fn a_name_knows_the_store_that_it_stands_for() {
         disabled: false,
     };
     let kept = create(&site.store, store.clone()).await.unwrap().value;
-    let read = site
-        .store
-        .read("get", move |tx| Box::pin(async move { master::get::<supplysync_model::Name>(tx, named.into()).await }));
+    let read = site.store.read("get", move |tx| {
+        Box::pin(async move { master::get::<supplysync_model::Name>(tx, named.into()).await })
+    });
     assert_eq!(read.await.unwrap().unwrap().value.store, Some(kept.id));
     store.code = "CMS2".into();
     let twice = create(&site.store, store).await.unwrap_err();

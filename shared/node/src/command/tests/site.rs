@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use supplysync_model::{
-    Amount, Assignment, AssignmentState, Clock, Epoch, Item, ItemId, ItemType, Name, NameId, NameRole, Random,
-    Site, Store, StoreId, StoreMode, SyncId, Timestamp,
+    Amount, Assignment, AssignmentState, Clock, Epoch, Item, ItemId, ItemType, Name, NameId, NameRole,
+    Random, Site, Store, StoreId, StoreMode, SyncId, Timestamp,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{NewIdentity, OwnChange, Store as RecordStore, StoreConfig, StoreDeps};
@@ -27,7 +27,9 @@ pub(super) struct Counted(AtomicU64);
 impl Random for Counted {
     fn bytes16(&self) -> [u8; 16] {
         let count = self.0.fetch_add(1, Ordering::SeqCst);
-        u128::from(count).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()
+        u128::from(count)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            .to_be_bytes()
     }
 }
 
@@ -125,7 +127,11 @@ impl TestSite {
     }
 
     pub(super) async fn party(&self, code: &str, role: NameRole) -> NameId {
-        master::create(&self.store, name(code, role)).await.unwrap().value.id
+        master::create(&self.store, name(code, role))
+            .await
+            .unwrap()
+            .value
+            .id
     }
 }
 

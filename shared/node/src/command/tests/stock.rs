@@ -55,7 +55,10 @@ impl Shop {
     }
 
     async fn create(&self, draft: TransactionDraft) -> Kept<Transaction> {
-        create(&self.site.store, self.store, draft, caller()).await.unwrap().transaction
+        create(&self.site.store, self.store, draft, caller())
+            .await
+            .unwrap()
+            .transaction
     }
 
     async fn receive(&self, packs: &str) -> StockLineId {
@@ -65,15 +68,18 @@ impl Shop {
     }
 
     async fn line(&self, id: StockLineId) -> Kept<StockLine> {
-        let read = self
-            .site
-            .store
-            .read("line", move |tx| Box::pin(async move { stock_line::get(tx, id).await }));
+        let read = self.site.store.read("line", move |tx| {
+            Box::pin(async move { stock_line::get(tx, id).await })
+        });
         read.await.unwrap().unwrap()
     }
 }
 
-fn draft(transaction_type: TransactionType, other_party: Option<NameId>, line: DraftLine) -> TransactionDraft {
+fn draft(
+    transaction_type: TransactionType,
+    other_party: Option<NameId>,
+    line: DraftLine,
+) -> TransactionDraft {
     TransactionDraft {
         transaction_type,
         other_party,
@@ -92,16 +98,32 @@ async fn goods_come_in_and_go_out() {
     let issue = shop.create(shop.issue(id, "4")).await;
     assert_eq!(issue.value.number, 1);
     let line = shop.line(id).await.value;
-    assert_eq!((line.packs_total, line.packs_available), (amount("15"), amount("11")));
-    let issue = confirm(&shop.site.store, issue.value.id, None, caller()).await.unwrap();
+    assert_eq!(
+        (line.packs_total, line.packs_available),
+        (amount("15"), amount("11"))
+    );
+    let issue = confirm(&shop.site.store, issue.value.id, None, caller())
+        .await
+        .unwrap();
     let line = shop.line(id).await.value;
-    assert_eq!((line.packs_total, line.packs_available), (amount("11"), amount("11")));
-    let done = finalise(&shop.site.store, issue.transaction.value.id, None, caller()).await.unwrap();
+    assert_eq!(
+        (line.packs_total, line.packs_available),
+        (amount("11"), amount("11"))
+    );
+    let done = finalise(&shop.site.store, issue.transaction.value.id, None, caller())
+        .await
+        .unwrap();
     assert_eq!(done.transaction.value.status, TransactionStatus::Finalised);
     assert_eq!(done.transaction.value.status_changes[2].by, "operator/editor/ana");
-    let late = delete(&shop.site.store, done.transaction.value.id, None).await.unwrap_err();
+    let late = delete(&shop.site.store, done.transaction.value.id, None)
+        .await
+        .unwrap_err();
     assert_eq!(late.reason(), Reason::WRONG_STATUS);
-    assert_eq!(shop.create(shop.issue(id, "1")).await.value.number, 2, "numbers go on");
+    assert_eq!(
+        shop.create(shop.issue(id, "1")).await.value.number,
+        2,
+        "numbers go on"
+    );
     assert_eq!(shop.create(shop.receipt("1")).await.value.number, 3, "per type");
 }
 
@@ -115,13 +137,26 @@ async fn a_deleted_or_changed_issue_gives_its_reservation_back() {
         draft.lines = more.lines.clone();
         Ok(())
     });
-    let revised = update(&shop.site.store, issue.value.id, Some(issue.etag), revision.clone()).await.unwrap();
+    let revised = update(
+        &shop.site.store,
+        issue.value.id,
+        Some(issue.etag),
+        revision.clone(),
+    )
+    .await
+    .unwrap();
     assert!(shop.line(id).await.value.packs_available.is_zero());
-    let stale = update(&shop.site.store, issue.value.id, Some(issue.etag), revision).await.unwrap_err();
+    let stale = update(&shop.site.store, issue.value.id, Some(issue.etag), revision)
+        .await
+        .unwrap_err();
     assert_eq!(stale.reason(), Reason::STALE_ETAG);
-    delete(&shop.site.store, issue.value.id, Some(revised.transaction.etag)).await.unwrap();
+    delete(&shop.site.store, issue.value.id, Some(revised.transaction.etag))
+        .await
+        .unwrap();
     assert_eq!(shop.line(id).await.value.packs_available, amount("10"));
-    let gone = confirm(&shop.site.store, issue.value.id, None, caller()).await.unwrap_err();
+    let gone = confirm(&shop.site.store, issue.value.id, None, caller())
+        .await
+        .unwrap_err();
     assert_eq!(gone.code(), FaultCode::NotFound);
 }
 
@@ -130,14 +165,26 @@ async fn a_refused_transaction_writes_nothing() {
     let shop = Shop::open().await;
     let id = shop.receive("10").await;
     let head = *shop.site.store.heads().borrow();
-    let too_much = create(&shop.site.store, shop.store, shop.issue(id, "10.000001"), caller()).await;
+    let too_much = create(
+        &shop.site.store,
+        shop.store,
+        shop.issue(id, "10.000001"),
+        caller(),
+    )
+    .await;
     let too_much = too_much.unwrap_err();
     assert_eq!(too_much.reason(), Reason::INSUFFICIENT_STOCK);
     assert_eq!(too_much.violations()[0].field, "lines[0].packs");
     let negative = create(&shop.site.store, shop.store, shop.receipt("-1"), caller()).await;
     assert_eq!(negative.unwrap_err().code(), FaultCode::InvalidArgument);
-    let returned = draft(TransactionType::SupplierReturn, Some(shop.supplier), DraftLine::default());
-    let returned = create(&shop.site.store, shop.store, returned, caller()).await.unwrap_err();
+    let returned = draft(
+        TransactionType::SupplierReturn,
+        Some(shop.supplier),
+        DraftLine::default(),
+    );
+    let returned = create(&shop.site.store, shop.store, returned, caller())
+        .await
+        .unwrap_err();
     assert_eq!(
         (returned.code(), returned.reason()),
         (FaultCode::Unimplemented, Reason::NOT_IN_THIS_VERSION)
@@ -149,12 +196,16 @@ async fn a_refused_transaction_writes_nothing() {
 async fn stock_changes_only_where_the_store_is_active() {
     let shop = Shop::open().await;
     let elsewhere = shop.site.active_store("NORTH", 2).await;
-    let refused = create(&shop.site.store, elsewhere, shop.receipt("1"), caller()).await.unwrap_err();
+    let refused = create(&shop.site.store, elsewhere, shop.receipt("1"), caller())
+        .await
+        .unwrap_err();
     assert_eq!(refused.reason(), Reason::STORE_NOT_ACTIVE_HERE);
     assert_eq!(refused.metadata()["owner"], "2");
     assert!(refused.message().contains("Northern Region"), "{refused}");
     let nowhere = StoreId::from_bytes([9; 16]);
-    let refused = create(&shop.site.store, nowhere, shop.receipt("1"), caller()).await.unwrap_err();
+    let refused = create(&shop.site.store, nowhere, shop.receipt("1"), caller())
+        .await
+        .unwrap_err();
     assert_eq!(refused.reason(), Reason::STORE_NOT_ASSIGNED);
 }
 
@@ -167,18 +218,26 @@ async fn stock_lines_are_put_on_hold_and_cleared_away() {
         location_code: Some("A-3".into()),
         ..StockLineChange::default()
     };
-    let held = stock_line::update(&shop.site.store, id, None, hold).await.unwrap();
+    let held = stock_line::update(&shop.site.store, id, None, hold)
+        .await
+        .unwrap();
     let refused = create(&shop.site.store, shop.store, shop.issue(id, "1"), caller()).await;
     assert_eq!(refused.unwrap_err().reason(), Reason::ON_HOLD);
-    let full = stock_line::delete(&shop.site.store, id, Some(held.etag)).await.unwrap_err();
+    let full = stock_line::delete(&shop.site.store, id, Some(held.etag))
+        .await
+        .unwrap_err();
     assert_eq!(full.reason(), Reason::STOCK_LINE_NOT_EMPTY);
     let line = DraftLine {
         stock_line: Some(id),
         packs: amount("10"),
         ..DraftLine::default()
     };
-    let write_off = shop.create(draft(TransactionType::InventoryReduction, None, line)).await;
-    confirm(&shop.site.store, write_off.value.id, None, caller()).await.unwrap();
+    let write_off = shop
+        .create(draft(TransactionType::InventoryReduction, None, line))
+        .await;
+    confirm(&shop.site.store, write_off.value.id, None, caller())
+        .await
+        .unwrap();
     stock_line::delete(&shop.site.store, id, None).await.unwrap();
     let gone = stock_line::delete(&shop.site.store, id, None).await.unwrap_err();
     assert_eq!(gone.reason(), Reason::RECORD_NOT_FOUND);
