@@ -1,6 +1,7 @@
 //! What a site does whatever its role: commands, the session driver, gRPC handlers, the shared command line.
 //! Not here: what only a primary or only a satellite does (their own crates), SQL (`store`), protocol rules (`sync-core`).
 
+pub mod access;
 pub mod cli;
 pub mod command;
 pub mod session;

@@ -60,6 +60,7 @@ pub(super) async fn names(
     let _ = (tx, c);
     Err(Fault::internal("later"))
 }
+/// Lands with the queries.
 pub async fn stores(tx: &Queries, c: &BTreeSet<StoreId>) -> Result<BTreeMap<StoreId, Known<Store>>, Fault> {
     let _ = (tx, c);
     Err(Fault::internal("later"))
@@ -84,10 +85,12 @@ pub(super) async fn next_number(tx: &Queries, s: StoreId, t: TransactionType) ->
     let _ = (tx, s, t);
     Err(Fault::internal("later"))
 }
+/// Lands with the queries.
 pub async fn sites(tx: &Queries) -> Result<Vec<Kept<Site>>, Fault> {
     let _ = tx;
     Err(Fault::internal("later"))
 }
+/// Lands with the queries.
 pub async fn assignments(tx: &Queries) -> Result<Vec<Assignment>, Fault> {
     let _ = tx;
     Err(Fault::internal("later"))

@@ -13,7 +13,5 @@ pub mod ownership;
 pub mod problems;
 pub mod stock_line;
 pub mod stock_rules;
-#[cfg(test)]
-mod tests;
 pub mod transaction;
 mod unlock_tokens;

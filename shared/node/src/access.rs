@@ -1,0 +1,188 @@
+//! Who may call which method: one line per method, and what has no line is refused. The layer that asks is in `net`.
+
+use supplysync_net::{AccessTable, Caller, Role};
+
+use Caller::{Operator, Site};
+use Role::{Admin, Editor, Viewer};
+
+/// Service, its methods, and who may call them (operators with a higher role too).
+const RULES: &[(&str, &[&str], Caller)] = &[
+    ("supplysync.v1.SyncService", &["Sync"], Site),
+    (
+        "supplysync.v1.MasterDataService",
+        &[
+            "GetUnit",
+            "ListUnits",
+            "GetItem",
+            "ListItems",
+            "GetName",
+            "ListNames",
+            "GetStore",
+            "ListStores",
+        ],
+        Operator(Viewer),
+    ),
+    (
+        "supplysync.v1.MasterDataService",
+        &[
+            "CreateUnit",
+            "UpdateUnit",
+            "DeleteUnit",
+            "CreateItem",
+            "UpdateItem",
+            "DeleteItem",
+            "CreateName",
+            "UpdateName",
+            "DeleteName",
+            "CreateStore",
+            "UpdateStore",
+            "DeleteStore",
+            "ImportMasterData",
+        ],
+        Operator(Editor),
+    ),
+    (
+        "supplysync.v1.StockService",
+        &[
+            "ListStockLines",
+            "GetStockLine",
+            "ListTransactions",
+            "GetTransaction",
+        ],
+        Operator(Viewer),
+    ),
+    (
+        "supplysync.v1.StockService",
+        &[
+            "UpdateStockLine",
+            "DeleteStockLine",
+            "CreateTransaction",
+            "UpdateTransaction",
+            "ConfirmTransaction",
+            "FinaliseTransaction",
+            "DeleteTransaction",
+        ],
+        Operator(Editor),
+    ),
+    ("supplysync.v1.ReportService", &["StockOnHand"], Operator(Viewer)),
+    (
+        "supplysync.v1.DiagnosticsService",
+        &[
+            "GetSyncStatus",
+            "WatchSyncStatus",
+            "ListChannels",
+            "ListQuarantine",
+            "Verify",
+            "GetLedger",
+            "TraceRecord",
+        ],
+        Operator(Viewer),
+    ),
+    ("supplysync.v1.DiagnosticsService", &["SyncNow"], Operator(Editor)),
+    (
+        "supplysync.v1.SiteService",
+        &["ListSites", "GetSite"],
+        Operator(Viewer),
+    ),
+    (
+        "supplysync.v1.SiteService",
+        &["AddSite", "AssignStore", "SetCopies"],
+        Operator(Admin),
+    ),
+    // Whoever holds the authorisation code may unlock, admin or not: the code is what is asked for.
+    (
+        "supplysync.v1.PreferenceService",
+        &["Unlock", "Lock"],
+        Operator(Viewer),
+    ),
+    (
+        "grpc.health.v1.Health",
+        &["Check", "Watch", "List"],
+        Operator(Viewer),
+    ),
+    (
+        "grpc.reflection.v1.ServerReflection",
+        &["ServerReflectionInfo"],
+        Operator(Viewer),
+    ),
+    (
+        "grpc.reflection.v1alpha.ServerReflection",
+        &["ServerReflectionInfo"],
+        Operator(Viewer),
+    ),
+];
+
+/// The table of both services: a method that a service does not have stays unimplemented there.
+pub fn table() -> AccessTable {
+    let mut table = AccessTable::new();
+    for (service, methods, caller) in RULES {
+        for method in *methods {
+            table = table.allow(&format!("/{service}/{method}"), &[*caller]);
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+    use supplysync_api::FILE_DESCRIPTOR_SET;
+    use supplysync_model::SyncId;
+    use supplysync_net::PeerIdentity;
+
+    use super::*;
+
+    fn described() -> BTreeSet<String> {
+        let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let mut paths = BTreeSet::new();
+        for file in &set.file {
+            for service in &file.service {
+                let methods = service.method.iter();
+                let path = |method| format!("/{}.{}/{method}", file.package(), service.name());
+                paths.extend(methods.map(|method| path(method.name())));
+            }
+        }
+        paths
+    }
+
+    #[test]
+    fn every_method_has_one_line_and_every_line_a_method() {
+        let table = table();
+        let described = described();
+        assert!(described.len() > 40, "{described:?}");
+        for path in &described {
+            assert!(table.lists(path), "no line for {path}");
+        }
+        let mut ruled = BTreeSet::new();
+        for (service, methods, _) in RULES {
+            for method in *methods {
+                let path = format!("/{service}/{method}");
+                let ours = service.starts_with("supplysync");
+                assert!(!ours || described.contains(&path), "there is no {path}");
+                assert!(ruled.insert(path), "two lines for {service}/{method}");
+            }
+        }
+    }
+
+    #[test]
+    fn readers_do_not_write_and_sites_only_synchronise() {
+        let table = table();
+        let viewer = PeerIdentity::operator(Viewer, "vera").unwrap();
+        let editor = PeerIdentity::operator(Editor, "ed").unwrap();
+        let site = PeerIdentity::Site(SyncId::PRIMARY);
+        for path in described() {
+            let method = path.rsplit('/').next().unwrap();
+            let reads = [
+                "Get", "List", "Watch", "Verify", "Trace", "Stock", "Unlock", "Lock",
+            ];
+            let reads = reads.iter().any(|start| method.starts_with(start));
+            assert_eq!(table.check(&path, &viewer).is_ok(), reads, "{path}");
+            let admins = ["AddSite", "AssignStore", "SetCopies", "Sync"].contains(&method);
+            assert_eq!(table.check(&path, &editor).is_ok(), !admins, "{path}");
+            assert_eq!(table.check(&path, &site).is_ok(), method == "Sync", "{path}");
+        }
+    }
+}
