@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use secrecy::SecretString;
 use supplysync_model::{
-    Assignment, AssignmentState, Epoch, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, Site,
-    SiteSettings, Store, StoreId, SyncId,
+    Assignment, AssignmentState, Epoch, Fault, FaultCode, Incarnation, Reason, Site, SiteSettings, Store,
+    StoreId, SyncId,
 };
 use supplysync_node::command::authorisation::require_unlocked;
 use supplysync_node::command::caller::Caller;
+use supplysync_node::command::lookup;
 use supplysync_node::command::problems::Problems;
-use supplysync_node::command::{kept, lookup};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{AuditEntry, OwnChange, Queries, Store as RecordStore, WriteTx};
 
@@ -109,7 +109,7 @@ pub async fn add_site(
                 }
                 let mut problems = Problems::default();
                 check_site(&new.name, &new.url, &mut problems);
-                let taken = lookup::sites(tx).await?.into_iter();
+                let taken = tx.sites().await?.into_iter();
                 if taken.map(|site| site.value.name).any(|name| name == new.name) {
                     problems.rule(
                         Reason::CODE_TAKEN,
@@ -265,13 +265,17 @@ pub async fn set_copies(
 pub async fn get_site(tx: &Queries, site: SyncId) -> Result<RegisteredSite, Fault> {
     let found = require_site(tx, site).await?;
     let settings = find_settings(tx, site).await?;
-    let assignments = lookup::assignments(tx).await?.into_iter();
-    let stores = assignments.filter(|assignment| assignment.site == site);
     Ok(RegisteredSite {
         site: found,
         settings,
-        stores: stores.map(|assignment| assignment.store).collect(),
+        stores: tx.stores_of_site(site).await?,
     })
+}
+
+async fn assignments_of(tx: &Queries, stores: &BTreeSet<StoreId>) -> Result<Vec<Assignment>, Fault> {
+    let stores: Vec<_> = stores.iter().copied().collect();
+    let found = tx.assignments(&stores).await?.into_iter();
+    Ok(found.map(|assignment| assignment.value).collect())
 }
 
 fn first_assignment(store: StoreId, site: SyncId, incarnation: Incarnation) -> Assignment {
@@ -294,7 +298,7 @@ async fn check_unassigned(
     problems: &mut Problems,
 ) -> Result<(), Fault> {
     let known = lookup::stores(tx, stores).await?;
-    let assigned = lookup::assignments(tx).await?;
+    let assigned = assignments_of(tx, stores).await?;
     for store in stores {
         match known.get(store) {
             None => problems.invalid(field, format!("there is no store with id {store}")),
@@ -326,7 +330,7 @@ async fn check_copies(
     problems: &mut Problems,
 ) -> Result<(), Fault> {
     let known = lookup::stores(tx, copies).await?;
-    let assigned = lookup::assignments(tx).await?;
+    let assigned = assignments_of(tx, copies).await?;
     for store in copies {
         let Some(found) = known.get(store) else {
             problems.invalid(field, format!("there is no store with id {store}"));
@@ -345,14 +349,7 @@ async fn check_copies(
 }
 
 async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
-    let key = RecordKey {
-        kind: Kind::SITE,
-        id: site.into(),
-    };
-    Ok(match kept::find(tx, key).await?.map(|found| found.value) {
-        Some(RecordBody::Site(site)) => Some(site),
-        _ => None,
-    })
+    Ok(tx.site(site).await?.map(|found| found.value))
 }
 
 async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
@@ -366,14 +363,7 @@ async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
 }
 
 async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<SiteSettings>, Fault> {
-    let key = RecordKey {
-        kind: Kind::SITE_SETTINGS,
-        id: site.into(),
-    };
-    Ok(match kept::find(tx, key).await?.map(|found| found.value) {
-        Some(RecordBody::SiteSettings(settings)) => Some(settings),
-        _ => None,
-    })
+    Ok(tx.site_settings(site).await?.map(|found| found.value))
 }
 
 async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {

@@ -1,22 +1,12 @@
-//! Records as commands see them: the value, its version, and whether it is retired.
+//! One record by its key, and the faults about versions that every command shares.
 
 use supplysync_model::{Fault, FaultCode, Reason, RecordKey};
 use supplysync_record_codec::RecordBody;
+use supplysync_store::query::Versioned;
 use supplysync_store::{Etag, Queries};
 
-/// A record on this site.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept<T> {
-    /// The value.
-    pub value: T,
-    /// Its version: what an update must name.
-    pub etag: Etag,
-    /// Master data that was deleted: still readable, not to be used for anything new.
-    pub retired: bool,
-}
-
 /// One record by its key; `None` when there is none, or when it was deleted for good.
-pub async fn find(tx: &Queries, key: RecordKey) -> Result<Option<Kept<RecordBody>>, Fault> {
+pub async fn find(tx: &Queries, key: RecordKey) -> Result<Option<Versioned<RecordBody>>, Fault> {
     let Some(stored) = tx.get_record(key).await? else {
         return Ok(None);
     };
@@ -31,7 +21,7 @@ pub async fn find(tx: &Queries, key: RecordKey) -> Result<Option<Kept<RecordBody
             format!("{key} can't be read by this version: {error}"),
         )
     })?;
-    Ok(Some(Kept {
+    Ok(Some(Versioned {
         value,
         etag: Etag {
             epoch: record.epoch,

@@ -1,97 +1,108 @@
-//! What commands ask of the typed tables: sets of records by id, and records by the code that tells them apart.
+//! What commands ask of the typed tables, in the shape that rules want it: sets of records, by id or by folded code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use supplysync_model::{
-    Assignment, Fault, Item, ItemId, Name, NameId, RecordId, Site, StockLine, StockLineId, Store, StoreId,
-    TransactionType, Unit,
+    Fault, Item, ItemId, Name, NameId, RecordId, StockLine, StockLineId, Store, StoreId, Unit,
 };
 use supplysync_store::Queries;
 
-use super::kept::Kept;
 use super::stock_rules::Known;
 
-pub(super) async fn unit_named(tx: &Queries, name: &str) -> Result<Option<RecordId>, Fault> {
-    let _ = (tx, name);
-    Err(Fault::internal("later"))
+/// A code as it is compared: `m001` and `M001` are one.
+pub fn folded(code: &str) -> String {
+    code.to_lowercase()
 }
-pub(super) async fn item_coded(tx: &Queries, code: &str) -> Result<Option<RecordId>, Fault> {
-    let _ = (tx, code);
-    Err(Fault::internal("later"))
+
+/// The unit, not retired, with this name.
+pub async fn unit_named(tx: &Queries, name: &str) -> Result<Option<RecordId>, Fault> {
+    Ok(tx.unit_by_name(name).await?.map(|unit| unit.value.id.into()))
 }
-pub(super) async fn name_coded(tx: &Queries, code: &str) -> Result<Option<RecordId>, Fault> {
-    let _ = (tx, code);
-    Err(Fault::internal("later"))
+
+/// The item, not retired, with this code.
+pub async fn item_coded(tx: &Queries, code: &str) -> Result<Option<RecordId>, Fault> {
+    Ok(tx.item_by_code(code).await?.map(|item| item.value.id.into()))
 }
-pub(super) async fn store_coded(tx: &Queries, code: &str) -> Result<Option<RecordId>, Fault> {
-    let _ = (tx, code);
-    Err(Fault::internal("later"))
+
+/// The name, not retired, with this code.
+pub async fn name_coded(tx: &Queries, code: &str) -> Result<Option<RecordId>, Fault> {
+    Ok(tx.name_by_code(code).await?.map(|name| name.value.id.into()))
 }
-pub(super) async fn units_named(tx: &Queries, c: &BTreeSet<String>) -> Result<BTreeMap<String, Unit>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
+
+/// The store, not retired, with this code.
+pub async fn store_coded(tx: &Queries, code: &str) -> Result<Option<RecordId>, Fault> {
+    Ok(tx.store_by_code(code).await?.map(|store| store.value.id.into()))
 }
-pub(super) async fn items_coded(tx: &Queries, c: &BTreeSet<String>) -> Result<BTreeMap<String, Item>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
+
+/// Units, not retired, by folded name.
+pub async fn units_named(tx: &Queries, names: &BTreeSet<String>) -> Result<BTreeMap<String, Unit>, Fault> {
+    let found = tx.units_by_names(&listed(names)).await?.into_iter();
+    Ok(found.map(|unit| (folded(&unit.value.name), unit.value)).collect())
 }
-pub(super) async fn names_coded(tx: &Queries, c: &BTreeSet<String>) -> Result<BTreeMap<String, Name>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
+
+/// Items, not retired, by folded code.
+pub async fn items_coded(tx: &Queries, codes: &BTreeSet<String>) -> Result<BTreeMap<String, Item>, Fault> {
+    let found = tx.items_by_codes(&listed(codes)).await?.into_iter();
+    Ok(found.map(|item| (folded(&item.value.code), item.value)).collect())
 }
-pub(super) async fn stores_coded(
+
+/// Names, not retired, by folded code.
+pub async fn names_coded(tx: &Queries, codes: &BTreeSet<String>) -> Result<BTreeMap<String, Name>, Fault> {
+    let found = tx.names_by_codes(&listed(codes)).await?.into_iter();
+    Ok(found.map(|name| (folded(&name.value.code), name.value)).collect())
+}
+
+/// Stores, not retired, by folded code.
+pub async fn stores_coded(tx: &Queries, codes: &BTreeSet<String>) -> Result<BTreeMap<String, Store>, Fault> {
+    let found = tx.stores_by_codes(&listed(codes)).await?.into_iter();
+    Ok(found
+        .map(|store| (folded(&store.value.code), store.value))
+        .collect())
+}
+
+/// Items, retired or not.
+pub async fn items(tx: &Queries, ids: &BTreeSet<ItemId>) -> Result<BTreeMap<ItemId, Known<Item>>, Fault> {
+    let found = tx.items(&listed(ids)).await?.into_iter();
+    Ok(found.map(|item| (item.value.id, Known::from(item))).collect())
+}
+
+/// Names, retired or not.
+pub async fn names(tx: &Queries, ids: &BTreeSet<NameId>) -> Result<BTreeMap<NameId, Known<Name>>, Fault> {
+    let found = tx.names(&listed(ids)).await?.into_iter();
+    Ok(found.map(|name| (name.value.id, Known::from(name))).collect())
+}
+
+/// Stores, retired or not.
+pub async fn stores(tx: &Queries, ids: &BTreeSet<StoreId>) -> Result<BTreeMap<StoreId, Known<Store>>, Fault> {
+    let found = tx.stores(&listed(ids)).await?.into_iter();
+    Ok(found.map(|store| (store.value.id, Known::from(store))).collect())
+}
+
+/// Those of these stock lines that are the store's.
+pub async fn stock_lines(
     tx: &Queries,
-    c: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Store>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
-}
-pub(super) async fn items(
-    tx: &Queries,
-    c: &BTreeSet<ItemId>,
-) -> Result<BTreeMap<ItemId, Known<Item>>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
-}
-pub(super) async fn names(
-    tx: &Queries,
-    c: &BTreeSet<NameId>,
-) -> Result<BTreeMap<NameId, Known<Name>>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
-}
-/// Lands with the queries.
-pub async fn stores(tx: &Queries, c: &BTreeSet<StoreId>) -> Result<BTreeMap<StoreId, Known<Store>>, Fault> {
-    let _ = (tx, c);
-    Err(Fault::internal("later"))
-}
-pub(super) async fn stock_lines(
-    tx: &Queries,
-    s: StoreId,
-    c: &BTreeSet<StockLineId>,
+    store: StoreId,
+    ids: &BTreeSet<StockLineId>,
 ) -> Result<BTreeMap<StockLineId, StockLine>, Fault> {
-    let _ = (tx, s, c);
-    Err(Fault::internal("later"))
+    let found = tx.stock_lines(&listed(ids)).await?.into_iter();
+    let lines = found.map(|line| line.value);
+    Ok(lines
+        .filter(|line| line.store == store)
+        .map(|line| (line.id, line))
+        .collect())
 }
-pub(super) async fn stock_lines_of_items(
+
+/// The store's stock lines of these items.
+pub async fn stock_lines_of_items(
     tx: &Queries,
-    s: StoreId,
-    c: &BTreeSet<ItemId>,
+    store: StoreId,
+    items: &BTreeSet<ItemId>,
 ) -> Result<BTreeMap<StockLineId, StockLine>, Fault> {
-    let _ = (tx, s, c);
-    Err(Fault::internal("later"))
+    let found = tx.stock_lines_of_items(store, &listed(items)).await?;
+    let lines = found.into_iter().map(|line| line.value);
+    Ok(lines.map(|line| (line.id, line)).collect())
 }
-pub(super) async fn next_number(tx: &Queries, s: StoreId, t: TransactionType) -> Result<u64, Fault> {
-    let _ = (tx, s, t);
-    Err(Fault::internal("later"))
-}
-/// Lands with the queries.
-pub async fn sites(tx: &Queries) -> Result<Vec<Kept<Site>>, Fault> {
-    let _ = tx;
-    Err(Fault::internal("later"))
-}
-/// Lands with the queries.
-pub async fn assignments(tx: &Queries) -> Result<Vec<Assignment>, Fault> {
-    let _ = tx;
-    Err(Fault::internal("later"))
+
+fn listed<T: Clone + Ord>(set: &BTreeSet<T>) -> Vec<T> {
+    set.iter().cloned().collect()
 }

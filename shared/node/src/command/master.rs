@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use supplysync_model::{Fault, Item, Kind, Name, NameId, Reason, RecordId, RecordKey, Store, Unit};
 use supplysync_record_codec::RecordBody;
+use supplysync_store::query::Versioned;
 use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
 
-use super::kept::{self, Kept};
+use super::kept;
 use super::lookup;
 use super::master_rules::{check_item, check_name, check_store, check_unit};
 use super::ownership::require_primary;
@@ -55,7 +56,7 @@ pub trait Master: Clone + PartialEq + Send + Sync + Sized + 'static {
 pub type Change<T> = Arc<dyn Fn(&mut T) -> Result<(), Fault> + Send + Sync>;
 
 /// Creates a record; its id is made here.
-pub async fn create<T: Master>(store: &RecordStore, value: T) -> Result<Kept<T>, Fault> {
+pub async fn create<T: Master>(store: &RecordStore, value: T) -> Result<Versioned<T>, Fault> {
     store
         .write("create master data", move |tx| {
             let mut value = value.clone();
@@ -75,7 +76,7 @@ pub async fn update<T: Master>(
     id: RecordId,
     expected: Option<Etag>,
     change: Change<T>,
-) -> Result<Kept<T>, Fault> {
+) -> Result<Versioned<T>, Fault> {
     store
         .write("update master data", move |tx| {
             let change = change.clone();
@@ -97,7 +98,7 @@ pub async fn retire<T: Master>(
     store: &RecordStore,
     id: RecordId,
     expected: Option<Etag>,
-) -> Result<Kept<T>, Fault> {
+) -> Result<Versioned<T>, Fault> {
     store
         .write("retire master data", move |tx| {
             Box::pin(async move {
@@ -110,12 +111,12 @@ pub async fn retire<T: Master>(
 }
 
 /// Reads a record, retired or not.
-pub async fn get<T: Master>(tx: &Queries, id: RecordId) -> Result<Option<Kept<T>>, Fault> {
+pub async fn get<T: Master>(tx: &Queries, id: RecordId) -> Result<Option<Versioned<T>>, Fault> {
     let key = RecordKey { kind: T::KIND, id };
     let Some(found) = kept::find(tx, key).await? else {
         return Ok(None);
     };
-    Ok(T::from_body(found.value).map(|value| Kept {
+    Ok(T::from_body(found.value).map(|value| Versioned {
         value,
         etag: found.etag,
         retired: found.retired,
@@ -154,7 +155,7 @@ async fn write<T: Master>(
     before: Option<T>,
     after: Option<T>,
     expected: Option<Etag>,
-) -> Result<Kept<T>, Fault> {
+) -> Result<Versioned<T>, Fault> {
     let retired = after.is_none();
     let companions = T::companions(before.as_ref(), after.as_ref(), tx).await?;
     let Some(value) = after.or(before) else {
@@ -180,7 +181,7 @@ async fn write<T: Master>(
         .find(|written| written.key == key)
         .map(|written| written.etag)
         .ok_or_else(|| Fault::internal("a write that says nothing of its record"))?;
-    Ok(Kept { value, etag, retired })
+    Ok(Versioned { value, etag, retired })
 }
 
 macro_rules! master {

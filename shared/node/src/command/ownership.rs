@@ -1,11 +1,8 @@
 //! Early words on who owns what, so that a caller on the wrong site hears that before anything else.
 //! The rule itself (P1) stands in the store's one write function.
 
-use supplysync_model::{Assignment, Fault, FaultCode, Kind, Reason, RecordKey, StoreId, SyncId};
-use supplysync_record_codec::RecordBody;
+use supplysync_model::{Assignment, Fault, FaultCode, Reason, StoreId, SyncId};
 use supplysync_store::Queries;
-
-use super::kept;
 
 /// Refuses on a satellite, naming the primary.
 pub async fn require_primary(tx: &Queries) -> Result<(), Fault> {
@@ -57,13 +54,6 @@ pub async fn require_active(tx: &Queries, store: StoreId) -> Result<Assignment, 
 
 /// What people call the site; a stand-in while its record has not arrived.
 pub async fn site_name(tx: &Queries, site: SyncId) -> Result<String, Fault> {
-    let key = RecordKey {
-        kind: Kind::SITE,
-        id: site.into(),
-    };
-    let found = kept::find(tx, key).await?;
-    Ok(match found.map(|found| found.value) {
-        Some(RecordBody::Site(site)) => site.name,
-        _ => "name not known here yet".to_owned(),
-    })
+    let found = tx.site(site).await?;
+    Ok(found.map_or_else(|| "name not known here yet".to_owned(), |found| found.value.name))
 }

@@ -3,9 +3,10 @@
 
 use supplysync_model::{Amount, Fault, FaultCode, Kind, Reason, RecordKey, StockLine, StockLineId};
 use supplysync_record_codec::RecordBody;
+use supplysync_store::query::Versioned;
 use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
 
-use super::kept::{self, Kept};
+use super::kept;
 use super::ownership::require_active;
 use super::problems::{Problems, TextLimit};
 
@@ -26,7 +27,7 @@ pub async fn update(
     id: StockLineId,
     expected: Option<Etag>,
     change: StockLineChange,
-) -> Result<Kept<StockLine>, Fault> {
+) -> Result<Versioned<StockLine>, Fault> {
     store
         .write("update stock line", move |tx| {
             let change = change.clone();
@@ -56,7 +57,7 @@ pub async fn delete(
     store: &RecordStore,
     id: StockLineId,
     expected: Option<Etag>,
-) -> Result<Kept<StockLine>, Fault> {
+) -> Result<Versioned<StockLine>, Fault> {
     store
         .write("delete stock line", move |tx| {
             Box::pin(async move {
@@ -78,10 +79,10 @@ pub async fn delete(
 }
 
 /// Reads a stock line of a store that this site holds.
-pub async fn get(tx: &Queries, id: StockLineId) -> Result<Option<Kept<StockLine>>, Fault> {
+pub async fn get(tx: &Queries, id: StockLineId) -> Result<Option<Versioned<StockLine>>, Fault> {
     let found = kept::find(tx, key(id)).await?;
     Ok(found.and_then(|found| match found.value {
-        RecordBody::StockLine(value) if !found.retired => Some(Kept {
+        RecordBody::StockLine(value) if !found.retired => Some(Versioned {
             value,
             etag: found.etag,
             retired: false,
@@ -104,7 +105,7 @@ async fn put(
     value: StockLine,
     deleted: bool,
     expected: Option<Etag>,
-) -> Result<Kept<StockLine>, Fault> {
+) -> Result<Versioned<StockLine>, Fault> {
     let body = RecordBody::StockLine(value.clone());
     let change = OwnChange {
         body,
@@ -116,7 +117,7 @@ async fn put(
         .first()
         .map(|written| written.etag)
         .ok_or_else(|| Fault::internal("a write that says nothing of its record"))?;
-    Ok(Kept {
+    Ok(Versioned {
         value,
         etag,
         retired: deleted,

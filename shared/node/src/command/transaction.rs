@@ -8,10 +8,11 @@ use supplysync_model::{
     TransactionStatus,
 };
 use supplysync_record_codec::RecordBody;
+use supplysync_store::query::Versioned;
 use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
 
 use super::caller::Caller;
-use super::kept::{self, Kept};
+use super::kept;
 use super::lookup;
 use super::master;
 use super::ownership::require_active;
@@ -21,7 +22,7 @@ use super::stock_rules::{self, Act, Effect, Facts, Header, Known, TransactionDra
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stepped {
     /// The transaction.
-    pub transaction: Kept<Transaction>,
+    pub transaction: Versioned<Transaction>,
     /// Allowed, but worth a look.
     pub warnings: Vec<Warning>,
 }
@@ -45,7 +46,7 @@ pub async fn create(
                 let header = Header {
                     id: TransactionId::new(tx.new_id()),
                     store: at,
-                    number: lookup::next_number(tx, at, draft.transaction_type).await?,
+                    number: tx.next_transaction_number(at, draft.transaction_type).await?,
                 };
                 let effect = stock_rules::create(header, &draft, &facts, act(tx, caller))?;
                 write(tx, effect, None).await
@@ -146,10 +147,10 @@ pub async fn delete(
 }
 
 /// Reads a transaction of a store that this site holds.
-pub async fn get(tx: &Queries, id: TransactionId) -> Result<Option<Kept<Transaction>>, Fault> {
+pub async fn get(tx: &Queries, id: TransactionId) -> Result<Option<Versioned<Transaction>>, Fault> {
     let found = kept::find(tx, key(id)).await?;
     Ok(found.and_then(|found| match found.value {
-        RecordBody::Transaction(value) if !found.retired => Some(Kept {
+        RecordBody::Transaction(value) if !found.retired => Some(Versioned {
             value,
             etag: found.etag,
             retired: false,
@@ -254,7 +255,7 @@ async fn write(tx: &mut WriteTx, effect: Effect, expected: Option<Etag>) -> Resu
         .map(|written| written.etag)
         .ok_or_else(|| Fault::internal("a write that says nothing of its record"))?;
     Ok(Stepped {
-        transaction: Kept {
+        transaction: Versioned {
             value: effect.transaction,
             etag,
             retired: effect.deleted,

@@ -3,8 +3,9 @@
 use supplysync_model::{Amount, Item, Name, RecordId, Store, Unit};
 
 use super::cells::Cells;
-use super::plan::{Importable, References, folded};
+use super::plan::{Importable, References};
 use super::table::Columns;
+use crate::command::lookup::folded;
 use crate::command::master_rules::{check_item, check_name, check_store, check_unit};
 use crate::command::problems::Problems;
 

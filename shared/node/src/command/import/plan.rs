@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::cells::Cells;
 use super::table::{Columns, Row, RowErrors};
+use crate::command::lookup::folded;
 use crate::command::problems::Problems;
 
 /// What rows may refer to, by the word that files use.
@@ -52,11 +53,6 @@ pub(super) struct Plan<T> {
     pub(super) updated: Vec<Planned<T>>,
     /// Rows that say what is on record already.
     pub(super) unchanged: u64,
-}
-
-/// A key as it is compared: `m001` and `M001` are one.
-pub(super) fn folded(key: &str) -> String {
-    key.to_lowercase()
 }
 
 /// Reads and checks every row, and compares the right ones it with `existing` (not retired, by folded key).

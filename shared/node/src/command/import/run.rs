@@ -8,10 +8,10 @@ use supplysync_model::{Fault, FaultCode, Item, Name, Reason, Store, StoreId, Uni
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{OwnChange, Queries, Store as RecordStore, WriteTx};
 
-use super::plan::{Importable, Plan, Planned, References, folded, plan};
+use super::plan::{Importable, Plan, Planned, References, plan};
 use super::store_names;
 use super::table::{self, MAX_FILE_BYTES, Row, RowError, RowErrors};
-use crate::command::lookup;
+use crate::command::lookup::{self, folded};
 use crate::command::master::Master;
 use crate::command::ownership::require_primary;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use supplysync_model::{Date, Item, ItemId, Name, NameId, StockLine, StockLineId, Store};
+use supplysync_store::query::Versioned;
 
 /// A master record, and whether it is retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,15 @@ pub struct Known<T> {
     pub value: T,
     /// Deleted on the primary, still readable.
     pub retired: bool,
+}
+
+impl<T> From<Versioned<T>> for Known<T> {
+    fn from(found: Versioned<T>) -> Known<T> {
+        Known {
+            value: found.value,
+            retired: found.retired,
+        }
+    }
 }
 
 /// The facts that the rules decide on. What is missing from a map does not exist.

@@ -7,8 +7,9 @@ use supplysync_model::{
     TransactionStatus, TransactionType, parse_date,
 };
 
+use supplysync_store::query::Versioned;
+
 use super::site::{TestSite, amount, caller};
-use crate::command::kept::Kept;
 use crate::command::stock_line::{self, StockLineChange};
 use crate::command::stock_rules::{DraftLine, TransactionDraft};
 use crate::command::transaction::{self, confirm, create, delete, finalise, update};
@@ -54,7 +55,7 @@ impl Shop {
         draft(TransactionType::CustomerInvoice, Some(self.customer), line)
     }
 
-    async fn create(&self, draft: TransactionDraft) -> Kept<Transaction> {
+    async fn create(&self, draft: TransactionDraft) -> Versioned<Transaction> {
         create(&self.site.store, self.store, draft, caller())
             .await
             .unwrap()
@@ -67,7 +68,7 @@ impl Shop {
         confirmed.unwrap().transaction.value.lines[0].stock_line.unwrap()
     }
 
-    async fn line(&self, id: StockLineId) -> Kept<StockLine> {
+    async fn line(&self, id: StockLineId) -> Versioned<StockLine> {
         let read = self.site.store.read("line", move |tx| {
             Box::pin(async move { stock_line::get(tx, id).await })
         });
