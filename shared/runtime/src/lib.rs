@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What every program here stands on: configuration, logging, supervised tasks, orderly shutdown, health, the system's
+//! clock and random bits. Nothing about synchronisation or stock.
+
+pub mod clock;
+pub mod config;
+pub mod health;
+pub mod service;
+pub mod tasks;
+pub mod telemetry;
+
+pub use clock::{SystemClock, SystemRandom};
+pub use config::{Loaded, Setting, Sources, Validate};
+pub use health::{Health, Readiness};
+pub use service::{Context, service_main};
+pub use tasks::{OnEnd, Tasks};
+pub use telemetry::{LogConfig, LogFormat};
