@@ -19,11 +19,10 @@ use sea_orm::Value;
 use supplysync_model::{Fault, Record, RecordKey};
 use supplysync_record_codec::RecordBody;
 
-use crate::TxConn;
+use crate::{TxConn, WriteTx};
 use parked::{Why, park, retry_waiting_for, unpark};
 
-pub(crate) use parked::retry_all;
-pub(crate) use rebuild::{rebuild, stored_record};
+pub(crate) use rebuild::{RECORD_COLUMNS, stored_record};
 pub(crate) use schema::SCHEMA;
 
 /// A record just written, for its projection.
@@ -81,6 +80,19 @@ pub async fn apply(conn: &TxConn, changes: &[Projected<'_>]) -> Result<Vec<Parke
 pub async fn remove(conn: &TxConn, keys: &[RecordKey]) -> Result<(), Fault> {
     write::remove(conn, keys).await?;
     unpark(conn, keys).await
+}
+
+impl WriteTx {
+    /// Empties the typed tables and fills them again from the records.
+    pub async fn rebuild_projections(&mut self) -> Result<(), Fault> {
+        rebuild::rebuild(self.conn()).await
+    }
+
+    /// Takes up everything that is parked, as at each start: a newer program may know what an older did not. Returns
+    /// how many records are projected now.
+    pub async fn retry_parked(&mut self) -> Result<u64, Fault> {
+        parked::retry_all(self.conn()).await
+    }
 }
 
 /// Writes the rows of readable records, kind by kind; returns those that miss something they refer to.

@@ -111,7 +111,7 @@ pub(super) async fn retry_waiting_for(conn: &TxConn, come: Vec<RecordKey>) -> Re
 
 /// Takes up everything that is parked: an upgrade may have taught this program what it did not know. Returns how many
 /// records are projected now.
-pub(crate) async fn retry_all(conn: &TxConn) -> Result<u64, Fault> {
+pub(super) async fn retry_all(conn: &TxConn) -> Result<u64, Fault> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS} FROM parked p JOIN record r ON r.kind = p.kind AND r.id = p.id \
          JOIN channel c ON c.number = r.channel WHERE (p.kind, p.id) > ($1, $2) ORDER BY p.kind, p.id LIMIT {SOME}"

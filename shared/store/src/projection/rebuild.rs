@@ -47,7 +47,7 @@ pub(crate) fn stored_record(row: &QueryResult) -> Result<Record, Fault> {
 }
 
 /// Empties the typed tables and fills them from the records, in the caller's transaction.
-pub(crate) async fn rebuild(conn: &TxConn) -> Result<(), Fault> {
+pub(super) async fn rebuild(conn: &TxConn) -> Result<(), Fault> {
     for kind in Kind::KNOWN {
         for (table, _) in write::tables(kind) {
             conn.execute(format!("DELETE FROM {table}"), vec![]).await?;

@@ -1,12 +1,22 @@
 //! Queries on the typed tables and the record store's books, offered alike by read and write transactions
 //! (`impl Queries`). Nothing here writes; every list comes in pages or is bounded by the number of sites or channels.
 
+mod channels;
+mod cursors;
+mod deep;
+mod freshness;
+mod ledger;
 mod master;
 mod master_list;
 mod page;
+mod progress;
+mod quarantine;
 mod sites;
 mod stock;
+mod stock_report;
+mod trace;
 mod transactions;
+mod verify;
 
 use sea_orm::{QueryResult, TryGetable};
 use supplysync_model::Fault;
@@ -14,10 +24,20 @@ use supplysync_model::Fault;
 use crate::Etag;
 use crate::fault::database;
 
+pub use channels::ChannelInfo;
+pub use cursors::Compared;
+pub use deep::Finding;
+pub use freshness::{Freshness, StoreFreshness};
+pub use ledger::{LedgerRow, Side};
 pub use master_list::MasterFilter;
 pub use page::{PageOf, PageQuery};
+pub use progress::{ChannelProgress, Proof};
+pub use quarantine::Quarantined;
 pub use stock::StockLineFilter;
+pub use stock_report::{OnHandFilter, OnHandRow};
+pub use trace::{Trace, Whereabouts};
 pub use transactions::TransactionFilter;
+pub use verify::{ChannelVerdict, Equality, VerifyReport};
 
 /// A value with the version that an update of it must name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,202 @@
+//! The rows of `cursor` with their channels, read once for the reports that need them. Bounded by channels and sites.
+
+use std::collections::HashMap;
+
+use sea_orm::QueryResult;
+use supplysync_model::{Channel, Digest, Fault, Kind, RecordId, RecordKey, Seq, StoreId, SyncId, Timestamp};
+use supplysync_sync_core::{Cursor, Direction, OwnerProof};
+
+use super::column;
+use crate::fault::damaged;
+use crate::{Queries, TxConn, raw};
+
+const CURSORS: &str = "SELECT u.peer, u.channel, c.name, u.direction, u.state, u.seq, u.last_kind, u.last_id, \
+    u.moved_at, u.held, u.quarantined, u.caught_up_at, u.compared_seq, u.compared_at, u.equal, u.explained, \
+    u.their_count, u.their_sum, u.our_count, u.our_sum, u.proven_seq, u.proven_at, u.owner_seq, u.owner_at \
+    FROM cursor u JOIN channel c ON c.number = u.channel ORDER BY u.peer, u.direction, u.channel";
+
+/// The last comparison of two digests of one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compared {
+    /// The sender's head in that snapshot.
+    pub seq: Seq,
+    /// When.
+    pub at: Timestamp,
+    /// Equal, once what is quarantined is accounted for.
+    pub equal: bool,
+    /// Whether quarantined records were needed to explain a difference.
+    pub explained: bool,
+    /// The peer's total.
+    pub theirs: Digest,
+    /// Ours.
+    pub ours: Digest,
+}
+
+/// How far one receiver is in one channel; the receiver is this site or the peer.
+#[derive(Debug, Clone)]
+pub(super) struct CursorRow {
+    pub peer: SyncId,
+    pub channel: Channel,
+    pub number: i32,
+    pub direction: Direction,
+    /// Whether this site is the receiver: then the row is the truth, else it is what the peer acknowledged.
+    pub we_receive: bool,
+    pub cursor: Cursor,
+    pub held: u64,
+    pub quarantined: u64,
+    /// When the receiver was last caught up; `None` while it is known not to be.
+    pub caught_up_at: Option<Timestamp>,
+    pub compared: Option<Compared>,
+    /// Equality with the sender, as proven here.
+    pub proven: Option<OwnerProof>,
+    /// Equality of the sender with the owner, as passed on.
+    pub owner: Option<OwnerProof>,
+}
+
+impl CursorRow {
+    /// What is proven of equality with the store's owner: directly when the sender is the owner.
+    pub(super) fn owner_proof(&self, owner: Option<SyncId>) -> Option<OwnerProof> {
+        if owner.is_none() || owner == Some(self.peer) {
+            self.proven
+        } else {
+            self.owner
+        }
+    }
+}
+
+impl Queries {
+    pub(super) async fn cursors(&self) -> Result<Vec<CursorRow>, Fault> {
+        let here = self.sync_id();
+        let rows = self.conn().rows(CURSORS, vec![]).await?;
+        rows.iter().map(|row| cursor_row(row, here)).collect()
+    }
+
+    /// Where each store is active.
+    pub(super) async fn owners(&self) -> Result<HashMap<StoreId, SyncId>, Fault> {
+        let all = self.all_assignments().await?;
+        Ok(all
+            .into_iter()
+            .filter(|a| !a.retired)
+            .map(|a| (a.value.store, a.value.site))
+            .collect())
+    }
+}
+
+/// The owner of a channel: the primary, but for store data.
+pub(super) fn owner_of(channel: Channel, owners: &HashMap<StoreId, SyncId>) -> Option<SyncId> {
+    match channel.store() {
+        Some(store) => owners.get(&store).copied(),
+        None => Some(SyncId::PRIMARY),
+    }
+}
+
+/// Live records of a channel that a receiver at `cursor` does not have in their latest version.
+pub(super) async fn live_beyond(conn: &TxConn, number: i32, cursor: Option<Cursor>) -> Result<u64, Fault> {
+    let count = "SELECT COUNT(*) FROM record WHERE channel = $1 AND NOT deleted";
+    let (sql, values) = match cursor {
+        None | Some(Cursor::Loading { last: None, .. }) => (count.to_owned(), vec![number.into()]),
+        Some(Cursor::Following { seq }) => (
+            format!("{count} AND seq > $2"),
+            vec![number.into(), (seq as i64).into()],
+        ),
+        Some(Cursor::Loading {
+            head,
+            last: Some(last),
+        }) => (
+            format!("{count} AND ((kind, id) > ($2, $3) OR seq > $4)"),
+            vec![
+                number.into(),
+                i64::from(last.kind.0).into(),
+                last.id.to_bytes().to_vec().into(),
+                (head as i64).into(),
+            ],
+        ),
+    };
+    let row = conn
+        .row(sql, values)
+        .await?
+        .ok_or_else(|| damaged("a count without a row"))?;
+    Ok(column::<i64>(&row, 0)? as u64)
+}
+
+fn cursor_row(row: &QueryResult, here: SyncId) -> Result<CursorRow, Fault> {
+    let name: String = column(row, 2)?;
+    let direction = match column::<i32>(row, 3)? {
+        0 => Direction::Push,
+        _ => Direction::Pull,
+    };
+    let stamp = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(Timestamp));
+    let seq = |index| Ok::<_, Fault>(column::<Option<i64>>(row, index)?.map(|seq| seq as Seq));
+    let proof = |seq: Option<Seq>, at: Option<Timestamp>| seq.zip(at).map(|(seq, at)| OwnerProof { seq, at });
+    let digest = |at: usize| {
+        let count = column::<Option<i64>>(row, at)?;
+        let sum = column::<Option<Vec<u8>>>(row, at + 1)?;
+        digest(count.unwrap_or(0), sum.unwrap_or_else(|| vec![0; 16]))
+    };
+    let compared = match (seq(12)?, stamp(13)?) {
+        (Some(seq), Some(at)) => Some(Compared {
+            seq,
+            at,
+            equal: column::<Option<bool>>(row, 14)?.unwrap_or(false),
+            explained: column::<Option<bool>>(row, 15)?.unwrap_or(false),
+            theirs: digest(16)?,
+            ours: digest(18)?,
+        }),
+        _ => None,
+    };
+    let at = column::<i64>(row, 5)? as Seq;
+    let moved_at = Timestamp(column(row, 8)?);
+    Ok(CursorRow {
+        peer: raw::site(column(row, 0)?)?,
+        channel: name
+            .parse()
+            .map_err(|_| damaged(format!("the channel {name:?}")))?,
+        number: column(row, 1)?,
+        direction,
+        we_receive: (direction == Direction::Push) == here.is_primary(),
+        cursor: match column::<i32>(row, 4)? {
+            0 => Cursor::Loading {
+                head: at,
+                last: last_key(row)?,
+            },
+            _ => Cursor::Following { seq: at },
+        },
+        held: column::<i64>(row, 9)? as u64,
+        quarantined: column::<i64>(row, 10)? as u64,
+        caught_up_at: stamp(11)?.filter(|at| *at >= moved_at),
+        compared,
+        proven: proof(seq(20)?, stamp(21)?),
+        owner: proof(seq(22)?, stamp(23)?),
+    })
+}
+
+fn last_key(row: &QueryResult) -> Result<Option<RecordKey>, Fault> {
+    let kind = column::<Option<i32>>(row, 6)?;
+    let id = column::<Option<Vec<u8>>>(row, 7)?;
+    kind.zip(id)
+        .map(|(kind, id)| {
+            Ok(RecordKey {
+                kind: Kind(kind as u16),
+                id: record_id(id)?,
+            })
+        })
+        .transpose()
+}
+
+pub(super) fn record_id(bytes: Vec<u8>) -> Result<RecordId, Fault> {
+    bytes
+        .try_into()
+        .map(RecordId::from_bytes)
+        .map_err(|_| damaged("a record id that is not 16 bytes long"))
+}
+
+/// A digest as it is stored: the sum big-endian.
+pub(super) fn digest(count: i64, sum: Vec<u8>) -> Result<Digest, Fault> {
+    let sum = sum
+        .try_into()
+        .map_err(|_| damaged("a digest that is not 16 bytes long"))?;
+    Ok(Digest {
+        count: count as u64,
+        sum: u128::from_be_bytes(sum),
+    })
+}
