@@ -53,7 +53,7 @@ pub trait Master: Clone + PartialEq + Send + Sync + Sized + 'static {
 }
 
 /// What an update does to the record that it finds.
-pub type Change<T> = Arc<dyn Fn(&mut T) -> Result<(), Fault> + Send + Sync>;
+pub type Change<T> = Arc<dyn Fn(&mut T) + Send + Sync>;
 
 /// Creates a record; its id is made here.
 pub async fn create<T: Master>(store: &RecordStore, value: T) -> Result<Versioned<T>, Fault> {
@@ -84,7 +84,7 @@ pub async fn update<T: Master>(
                 require_primary(tx).await?;
                 let before = current::<T>(tx, id, expected).await?;
                 let mut after = before.clone();
-                change(&mut after)?;
+                change(&mut after);
                 after.set_id(id);
                 check(tx, Some(&before), &after).await?;
                 write(tx, Some(before), Some(after), expected).await
@@ -253,9 +253,9 @@ impl Master for Item {
                 return Ok(());
             };
             match get::<Unit>(tx, unit.into()).await? {
-                None => problems.invalid("unit", "no unit with this id"),
+                None => problems.invalid("unit_id", "no unit with this id"),
                 Some(unit) if unit.retired => {
-                    problems.invalid("unit", format!("unit {:?} is retired", unit.value.name));
+                    problems.invalid("unit_id", format!("unit {:?} is retired", unit.value.name));
                 }
                 Some(_) => {}
             }
@@ -276,7 +276,7 @@ impl Master for Name {
         Box::pin(async move {
             if self.store != before.and_then(|name| name.store) {
                 problems.invalid(
-                    "store",
+                    "store_id",
                     "is set by the store: create or update the store with this name",
                 );
             }

@@ -1,7 +1,9 @@
 //! Stock lines beside their packs: where they lie, whether they are on hold, what they are sold for; and clearing
 //! away empty ones. Packs change through transactions only.
 
-use supplysync_model::{Amount, Fault, FaultCode, Kind, Reason, RecordKey, StockLine, StockLineId};
+use std::sync::Arc;
+
+use supplysync_model::{Fault, FaultCode, Kind, Reason, RecordKey, StockLine, StockLineId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::query::Versioned;
 use supplysync_store::{Etag, OwnChange, Queries, Store as RecordStore, WriteTx};
@@ -10,16 +12,8 @@ use super::kept;
 use super::ownership::require_active;
 use super::problems::{Problems, TextLimit};
 
-/// What may be changed; `None` leaves it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StockLineChange {
-    /// The shelf.
-    pub location_code: Option<String>,
-    /// Whether it may not be issued for now.
-    pub on_hold: Option<bool>,
-    /// What a pack is sold for.
-    pub sell_price: Option<Amount>,
-}
+/// What an update does to the stock line that it finds; of its work only location, hold and sell price count.
+pub type StockLineChange = Arc<dyn Fn(&mut StockLine) + Send + Sync>;
 
 /// Changes a stock line.
 pub async fn update(
@@ -32,19 +26,20 @@ pub async fn update(
         .write("update stock line", move |tx| {
             let change = change.clone();
             Box::pin(async move {
-                let mut line = current(tx, id, expected).await?;
+                let before = current(tx, id, expected).await?;
+                let mut asked = before.clone();
+                change(&mut asked);
+                let line = StockLine {
+                    location_code: asked.location_code,
+                    on_hold: asked.on_hold,
+                    sell_price: asked.sell_price,
+                    ..before
+                };
                 let mut problems = Problems::default();
-                if let Some(location) = change.location_code {
-                    problems.text("location_code", &location, TextLimit::LINE);
-                    line.location_code = location;
+                problems.text("location_code", &line.location_code, TextLimit::LINE);
+                if line.sell_price.is_negative() {
+                    problems.invalid("sell_price", "must not be negative");
                 }
-                if let Some(price) = change.sell_price {
-                    if price.is_negative() {
-                        problems.invalid("sell_price", "must not be negative");
-                    }
-                    line.sell_price = price;
-                }
-                line.on_hold = change.on_hold.unwrap_or(line.on_hold);
                 problems.finish()?;
                 put(tx, line, false, expected).await
             })

@@ -28,7 +28,7 @@ pub struct Stepped {
 }
 
 /// What an update does to the draft of the transaction that it finds.
-pub type Revision = Arc<dyn Fn(&mut TransactionDraft) -> Result<(), Fault> + Send + Sync>;
+pub type Revision = Arc<dyn Fn(&mut TransactionDraft) + Send + Sync>;
 
 /// Creates a transaction in the status `new`.
 pub async fn create(
@@ -68,7 +68,7 @@ pub async fn update(
             Box::pin(async move {
                 let before = current(tx, id, expected).await?;
                 let mut draft = as_draft(&before);
-                revision(&mut draft)?;
+                revision(&mut draft);
                 let wanted = Wanted::by_draft(&draft).and(Wanted::by_transaction(&before));
                 let facts = facts(tx, before.store, wanted).await?;
                 let effect = stock_rules::revise(&before, &draft, &facts)?;

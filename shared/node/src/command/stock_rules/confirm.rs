@@ -76,7 +76,7 @@ fn receive(
     let path = format!("lines[{index}]");
     match facts.items.get(&line.item) {
         Some(item) => check_receipt(&path, item, problems),
-        None => problems.invalid(format!("{path}.item"), "no item with this id"),
+        None => problems.invalid(format!("{path}.item_id"), "no item with this id"),
     }
     let wanted = StockLine {
         id: StockLineId::new(new_id()),
@@ -119,7 +119,7 @@ fn check_issues(transaction: &Transaction, facts: &Facts, problems: &mut Problem
         let path = format!("lines[{index}]");
         match stock_line.and_then(|id| facts.stock.get(&id)) {
             Some(stock) => check_issue(&path, transaction.transaction_type, stock, facts, problems),
-            None => problems.invalid(format!("{path}.stock_line"), "no such stock line in this store"),
+            None => problems.invalid(format!("{path}.stock_line_id"), "no such stock line in this store"),
         }
     }
 }

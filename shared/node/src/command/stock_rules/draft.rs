@@ -117,7 +117,7 @@ pub(super) fn check_party(
     facts: &Facts,
     problems: &mut Problems,
 ) {
-    let field = "other_party";
+    let field = "other_party_id";
     let (role, word) = match transaction_type {
         TransactionType::SupplierInvoice | TransactionType::SupplierReturn => {
             (NameRole::Supplier, "a supplier")
@@ -183,7 +183,7 @@ impl LineCheck<'_> {
         match self.line.stock_line {
             Some(_) if self.transaction_type == TransactionType::SupplierInvoice => {
                 self.wrong(
-                    "stock_line",
+                    "stock_line_id",
                     "must be left out: goods received get a stock line when confirmed",
                 );
                 None
@@ -192,7 +192,7 @@ impl LineCheck<'_> {
             None if self.transaction_type.adds_stock() => self.received(),
             None => {
                 self.wrong(
-                    "stock_line",
+                    "stock_line_id",
                     format!(
                         "a {} names the stock line that it takes from",
                         type_name(self.transaction_type)
@@ -206,7 +206,7 @@ impl LineCheck<'_> {
     fn on_stock_line(&mut self, id: StockLineId, store: StoreId) -> Option<TransactionLine> {
         let stock = self.facts.stock.get(&id).filter(|stock| stock.store == store);
         let Some(stock) = stock else {
-            self.wrong("stock_line", "no such stock line in this store");
+            self.wrong("stock_line_id", "no such stock line in this store");
             return None;
         };
         self.agrees(stock);
@@ -236,7 +236,7 @@ impl LineCheck<'_> {
     fn agrees(&mut self, stock: &StockLine) {
         let line = self.line;
         if line.item.is_some_and(|item| item != stock.item) {
-            self.wrong("item", "is not the stock line's item");
+            self.wrong("item_id", "is not the stock line's item");
         }
         if !line.batch.is_empty() && line.batch != stock.batch {
             self.wrong("batch", format!("the stock line's batch is {:?}", stock.batch));
@@ -260,11 +260,11 @@ impl LineCheck<'_> {
 
     fn received(&mut self) -> Option<TransactionLine> {
         let Some(id) = self.line.item else {
-            self.wrong("item", "must be given");
+            self.wrong("item_id", "must be given");
             return None;
         };
         let Some(item) = self.facts.items.get(&id) else {
-            self.wrong("item", "no item with this id");
+            self.wrong("item_id", "no item with this id");
             return None;
         };
         check_receipt(&self.path, item, self.problems);
@@ -309,7 +309,7 @@ impl LineCheck<'_> {
 
 /// A retired or inactive item takes no new receipts; what is not kept in stock never comes in.
 pub(super) fn check_receipt(path: &str, item: &Known<Item>, problems: &mut Problems) {
-    let field = format!("{path}.item");
+    let field = format!("{path}.item_id");
     let code = &item.value.code;
     if item.value.item_type != ItemType::Stock {
         problems.invalid(&field, format!("{code} is not kept in stock"));
@@ -340,7 +340,7 @@ pub(super) fn check_issue(
     if transaction_type == TransactionType::InventoryReduction {
         return;
     }
-    let field = format!("{path}.stock_line");
+    let field = format!("{path}.stock_line_id");
     if let Some(expiry) = stock.expiry_date.filter(|date| *date < facts.today) {
         problems.rule(
             Reason::STOCK_EXPIRED,

@@ -69,7 +69,7 @@ pub fn create(header: Header, draft: &TransactionDraft, facts: &Facts, act: Act)
     if facts.store.retired || facts.store.value.disabled {
         problems.rule(
             Reason::WRONG_STATUS,
-            "store",
+            "store_id",
             format!("store {} is closed for new transactions", facts.store.value.code),
         );
     }
@@ -108,7 +108,7 @@ pub fn revise(before: &Transaction, draft: &TransactionDraft, facts: &Facts) -> 
     let mut problems = Problems::default();
     if draft.transaction_type != before.transaction_type {
         problems.invalid(
-            "transaction_type",
+            "type",
             "can't change: delete this transaction and create another",
         );
     }

@@ -301,7 +301,7 @@ fn all_wrong_lines_are_named_at_once() {
         fields,
         [
             "lines[0].packs",
-            "lines[1].stock_line",
+            "lines[1].stock_line_id",
             "lines[2].packs",
             "lines[2].pack_size"
         ]
@@ -369,7 +369,7 @@ fn parties_types_and_closed_stores_are_checked() {
     wrong_role.other_party = Some(CUSTOMER);
     assert_eq!(
         world.create(&wrong_role).unwrap_err().violations()[0].field,
-        "other_party"
+        "other_party_id"
     );
     let mut nobody = draft(TransactionType::CustomerInvoice, vec![]);
     nobody.other_party = None;

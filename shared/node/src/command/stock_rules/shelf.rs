@@ -48,7 +48,7 @@ impl<'a> Shelf<'a> {
     pub(super) fn add(&mut self, id: StockLineId, packs: Amount, index: usize, problems: &mut Problems) {
         let Some(stock) = self.line(id) else {
             problems.invalid(
-                format!("lines[{index}].stock_line"),
+                format!("lines[{index}].stock_line_id"),
                 "no such stock line in this store",
             );
             return;

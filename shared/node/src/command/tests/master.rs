@@ -42,7 +42,6 @@ async fn an_update_needs_the_present_version() {
     let id = first.value.id.into();
     let rename: master::Change<supplysync_model::Item> = Arc::new(|item| {
         item.name = "Amoxicillin 500 mg".into();
-        Ok(())
     });
     let second = update(&site.store, id, Some(first.etag), rename.clone())
         .await
@@ -66,7 +65,7 @@ async fn every_wrong_field_is_named() {
     wrong.unit = Some(UnitId::from_bytes([9; 16]));
     let fault = create(&site.store, wrong).await.unwrap_err();
     let fields: Vec<_> = fault.violations().iter().map(|v| v.field.as_str()).collect();
-    assert_eq!(fields, ["code", "atc_code", "default_pack_size", "unit"]);
+    assert_eq!(fields, ["code", "atc_code", "default_pack_size", "unit_id"]);
 }
 
 #[tokio::test]
