@@ -4,5 +4,6 @@
 pub mod access;
 pub mod cli;
 pub mod command;
+pub mod service;
 pub mod session;
 pub mod status;
