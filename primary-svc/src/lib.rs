@@ -1,4 +1,6 @@
 //! What only a primary does: its command line, its configuration, and how it is put together.
 //! Not here: what every site does (`node`).
 
+pub mod cli;
 pub mod command;
+pub mod config;

@@ -1,3 +1,7 @@
-//! Placeholder.
+//! The program of a satellite; everything it does is in the library, so that tests share it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    satellite_svc::cli::main()
+}

@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
+use supplysync_model::{Fault, FieldViolation};
+use supplysync_runtime::{Loaded, Sources, Validate};
 
 use super::output::{Format, Output};
+use super::settings::SiteConfig;
 
 /// The name of the configuration file in the data directory.
 pub const CONFIG_FILE: &str = "supplysync.toml";
@@ -16,8 +20,7 @@ pub struct GlobalFlags {
     #[arg(long, global = true, value_name = "DIR", env = "SUPPLYSYNC_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
     /// The configuration file [default: supplysync.toml in the data directory, if there is one]
-    // Not under the prefix of settings: it is where they are, not one of them.
-    #[arg(long, global = true, value_name = "FILE", env = "SUPPLYCONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "SUPPLYSYNC_CONFIG")]
     pub config: Option<PathBuf>,
     /// How to answer: tables for people, or JSON for programs
     #[arg(long, global = true, value_name = "FORM", default_value = "table")]
@@ -63,8 +66,23 @@ impl GlobalFlags {
         Output::standard(self.output)
     }
 
+    /// The whole configuration, checked, with where each setting comes from.
+    pub fn load<C: SiteConfig>(&self) -> Result<Loaded<C>, Fault> {
+        supplysync_runtime::config::load(&self.sources())
+    }
+
+    /// The settings for a command that needs few of them: types and names are checked, but not what only a server needs.
+    pub fn settings<C: SiteConfig>(&self) -> Result<C, Fault> {
+        let loaded = supplysync_runtime::config::load::<ForCommands<C>>(&self.sources())?;
+        Ok(loaded.config.0)
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::new(self.config_file(), self.as_settings())
+    }
+
     /// The flags that stand for settings, as `(setting, value)`, for the configuration loader.
-    pub fn settings(&self) -> Vec<(String, String)> {
+    fn as_settings(&self) -> Vec<(String, String)> {
         let mut settings = Vec::new();
         let mut add = |name: &str, value: Option<String>| {
             settings.extend(value.map(|value| (name.to_owned(), value)));
@@ -77,6 +95,21 @@ impl GlobalFlags {
         add("operator.key", path(&self.operator.key));
         add("operator.authority", path(&self.operator.authority));
         settings
+    }
+}
+
+/// A configuration that is not required to be fit for a server.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ForCommands<C>(C);
+
+impl<C: SiteConfig> Validate for ForCommands<C> {
+    fn violations(&self) -> Vec<FieldViolation> {
+        Vec::new()
+    }
+
+    fn secrets() -> &'static [&'static str] {
+        C::secrets()
     }
 }
 
@@ -103,7 +136,7 @@ mod tests {
         let here = std::env::current_dir().unwrap();
         let expected = [("data_dir", "data"), ("operator.key", "my.key")]
             .map(|(name, path)| (name.to_owned(), here.join(path).to_string_lossy().into_owned()));
-        assert_eq!(flags.settings(), expected);
+        assert_eq!(flags.as_settings(), expected);
     }
 
     #[test]

@@ -1,11 +1,25 @@
-//! What the command lines of both programs share: flags, settings, the operator's client, tables, exit codes.
+//! What the command lines of both programs share: flags, settings, operator commands, tables, exit codes.
 //! Commands that only one program has are in that program's `cli`.
 
+pub mod command;
+pub mod config;
 pub mod exit;
 pub mod flags;
+mod import;
+mod ledger;
 pub mod output;
 pub mod problem;
+mod quarantine;
+mod refusal;
+mod report;
+pub mod run;
 pub mod secret;
 pub mod settings;
+pub mod setup;
+mod status;
+mod stock;
+mod sync_now;
 pub mod table;
+mod trace;
+mod verify;
 pub mod view;

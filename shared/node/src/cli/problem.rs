@@ -47,6 +47,16 @@ impl Problem {
         Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message).into()
     }
 
+    /// A server refused, in its own words.
+    pub fn refused(code: FaultCode, reason: String, message: &str, violations: Vec<Violation>) -> Problem {
+        Problem::Failed(Failed {
+            exit: Exit::of(code, &reason),
+            reason,
+            message: message.to_owned(),
+            violations,
+        })
+    }
+
     /// A file of the person's can't be read or written.
     pub fn file(what: &str, path: &std::path::Path, error: &io::Error) -> Problem {
         Problem::usage(format!("can't {what} {}: {error}", path.display()))
@@ -84,7 +94,9 @@ impl Failed {
             (true, count) => format!("error: {count} fields are wrong\n"),
             (false, _) => format!("error: {}\n", self.message),
         };
-        for violation in &self.violations {
+        // A message of several lines lists them itself.
+        let listed = self.message.contains('\n');
+        for violation in self.violations.iter().filter(|_| only_fields || !listed) {
             text += &match violation.field.as_str() {
                 "" => format!("  {}\n", violation.description),
                 field => format!("  {field}: {}\n", violation.description),

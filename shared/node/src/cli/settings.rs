@@ -1,11 +1,30 @@
 //! The sections of the configuration that both programs share. What only one of them has is in its `config.rs`;
 //! how files, environment and flags are merged is in `runtime`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use supplysync_model::FieldViolation;
+use supplysync_runtime::Validate;
+use supplysync_store::StoreConfig;
+
+/// What the shared commands need of a program's configuration.
+pub trait SiteConfig: Serialize + DeserializeOwned + Default + Validate {
+    /// Where everything is.
+    fn data_dir(&self) -> &Path;
+
+    /// This server's certificate and authority.
+    fn tls(&self) -> &TlsSection;
+
+    /// Which server the operator commands ask.
+    fn operator(&self) -> &OperatorSection;
+
+    /// Where this site's own server listens.
+    fn listen(&self) -> SocketAddr;
+}
 
 /// Who this site is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +32,74 @@ use supplysync_model::FieldViolation;
 pub struct SiteSection {
     /// The name of this site, as people call it.
     pub name: String,
+}
+
+/// The database.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSection {
+    /// `sqlite:FILE` (relative paths are in the data directory) or `postgres://…`; may hold a password.
+    pub url: String,
+    /// Connections that read.
+    pub max_readers: u32,
+    /// Connections that write (PostgreSQL; SQLite always has one).
+    pub max_writers: u32,
+}
+
+impl Default for DatabaseSection {
+    fn default() -> DatabaseSection {
+        DatabaseSection {
+            url: "sqlite:supplysync.db".into(),
+            max_readers: 4,
+            max_writers: 4,
+        }
+    }
+}
+
+/// Without the password that the address may hold.
+impl fmt::Debug for DatabaseSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        f.debug_struct("DatabaseSection")
+            .field("url", &format_args!("{scheme}:<hidden>"))
+            .field("max_readers", &self.max_readers)
+            .field("max_writers", &self.max_writers)
+            .finish()
+    }
+}
+
+impl DatabaseSection {
+    /// What the store is opened with.
+    pub fn store_config(&self, data_dir: &Path) -> StoreConfig {
+        StoreConfig {
+            max_readers: self.max_readers,
+            max_writers: self.max_writers,
+            ..StoreConfig::new(resolve_database(&self.url, data_dir))
+        }
+    }
+
+    /// Adds what is wrong.
+    pub fn check(&self, violations: &mut Vec<FieldViolation>) {
+        let mut wrong = |field: &str, description: &str| {
+            violations.push(FieldViolation {
+                field: format!("database.{field}"),
+                description: description.to_owned(),
+            });
+        };
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        if !known.iter().any(|scheme| self.url.starts_with(scheme)) {
+            wrong(
+                "url",
+                "must begin with sqlite: or postgres://, as in sqlite:supplysync.db",
+            );
+        }
+        if self.max_readers == 0 {
+            wrong("max_readers", "must be 1 or more");
+        }
+        if self.max_writers == 0 {
+            wrong("max_writers", "must be 1 or more");
+        }
+    }
 }
 
 /// Where this server listens.
@@ -128,7 +215,7 @@ fn reachable(address: SocketAddr) -> String {
 }
 
 /// A database address with its relative SQLite path resolved against the data directory.
-pub fn resolve_database(url: &str, data_dir: &Path) -> String {
+fn resolve_database(url: &str, data_dir: &Path) -> String {
     let Some(path) = url.strip_prefix("sqlite:") else {
         return url.to_owned();
     };
@@ -136,24 +223,15 @@ pub fn resolve_database(url: &str, data_dir: &Path) -> String {
     format!("sqlite://{}", data_dir.join(path).display())
 }
 
-/// Checks what both programs must know of a database address.
-pub fn check_database(url: &str, violations: &mut Vec<FieldViolation>) {
-    let known = ["sqlite:", "postgres://", "postgresql://"];
-    if !known.iter().any(|scheme| url.starts_with(scheme)) {
-        violations.push(FieldViolation {
-            field: "database.url".into(),
-            description: "must begin with sqlite: or postgres://, as in sqlite:supplysync.db".into(),
-        });
-    }
-}
-
-/// Checks the highest Sync ID.
-pub fn check_limits(limits: &LimitsSection, violations: &mut Vec<FieldViolation>) {
-    if limits.max_sync_id < 2 {
-        violations.push(FieldViolation {
-            field: "limits.max_sync_id".into(),
-            description: "must be 2 or more: 1 is the primary".into(),
-        });
+impl LimitsSection {
+    /// Adds what is wrong.
+    pub fn check(&self, violations: &mut Vec<FieldViolation>) {
+        if self.max_sync_id < 2 {
+            violations.push(FieldViolation {
+                field: "limits.max_sync_id".into(),
+                description: "must be 2 or more: 1 is the primary".into(),
+            });
+        }
     }
 }
 
@@ -182,11 +260,28 @@ mod tests {
 
     #[test]
     fn a_database_address_has_a_known_scheme() {
-        let mut violations = Vec::new();
-        check_database("sqlite:a.db", &mut violations);
-        check_database("postgres://user@host/name", &mut violations);
-        assert_eq!(violations, []);
-        check_database("mysql://x", &mut violations);
-        assert_eq!(violations[0].field, "database.url");
+        let violations = |url: &str| {
+            let mut violations = Vec::new();
+            let url = url.to_owned();
+            DatabaseSection {
+                url,
+                ..DatabaseSection::default()
+            }
+            .check(&mut violations);
+            violations
+        };
+        assert_eq!(violations("sqlite:a.db"), []);
+        assert_eq!(violations("postgres://user@host/name"), []);
+        assert_eq!(violations("mysql://x")[0].field, "database.url");
+    }
+
+    #[test]
+    fn the_database_password_is_not_in_debug_output() {
+        let url = "postgres://user:hunter2@host/name".to_owned();
+        let section = DatabaseSection {
+            url,
+            ..DatabaseSection::default()
+        };
+        assert!(!format!("{section:?}").contains("hunter2"));
     }
 }

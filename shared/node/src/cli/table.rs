@@ -33,8 +33,8 @@ impl Grid {
     }
 
     /// Adds a row; as many cells as there are columns.
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.0.add_row(cells);
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.0.add_row(cells.into_iter().collect::<Vec<_>>());
     }
 
     /// Whether there is no row yet.

@@ -1,18 +1,25 @@
 //! Answers as they are shown: one file per noun, each a serde structure with stable field names (the JSON)
 //! and a table (for people). What the server said is turned into these here; nothing is computed that it did not say.
 
+mod body;
+mod channel;
 mod import;
 mod ledger;
+mod quarantine;
 mod report;
 mod site;
+mod status;
 mod stock;
 mod trace;
 mod verify;
 
+pub use channel::Proof;
 pub use import::{ImportView, RowError};
 pub use ledger::{LedgerRow, LedgerView};
+pub use quarantine::{QuarantineView, QuarantinedChange};
 pub use report::{Freshness, StockOnHandRow, StockOnHandView};
 pub use site::{SiteRow, SiteView, SitesView};
+pub use status::{ChannelRow, PeerRow, StatusView};
 pub use stock::{StockLineRow, StockView};
-pub use trace::TraceView;
+pub use trace::{Place, TraceView, TracedRecord};
 pub use verify::{Finding, VerifyRow, VerifyView};

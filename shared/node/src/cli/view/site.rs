@@ -1,6 +1,7 @@
 //! Sites of the network and what each keeps.
 
 use serde::Serialize;
+use supplysync_api::v1;
 
 use crate::cli::output::Answer;
 use crate::cli::table::{Grid, or_dash};
@@ -25,12 +26,31 @@ pub struct SiteRow {
     pub stores: Vec<String>,
     /// Codes of the stores it keeps a copy of.
     pub copies: Vec<String>,
+    /// Minutes between its requests for new information; 0 pauses.
+    pub interval_minutes: u32,
+    /// Whether its stream stays open.
+    pub live: bool,
 }
 
 /// One site, as an answer of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct SiteView(pub SiteRow);
+
+impl From<v1::Site> for SiteRow {
+    fn from(site: v1::Site) -> SiteRow {
+        let codes = |stores: Vec<v1::SiteStore>| stores.into_iter().map(|store| store.code).collect();
+        SiteRow {
+            sync_id: site.sync_id,
+            name: site.name,
+            url: site.url,
+            stores: codes(site.stores),
+            copies: codes(site.copies),
+            interval_minutes: site.interval_minutes,
+            live: site.live,
+        }
+    }
+}
 
 impl Answer for SitesView {
     fn for_people(&self, width: Option<u16>) -> String {

@@ -1,6 +1,7 @@
 //! Stock lines of a store, as `stock list` shows them.
 
 use serde::Serialize;
+use supplysync_api::v1;
 
 use crate::cli::output::Answer;
 use crate::cli::table::{Grid, or_dash};
@@ -10,6 +11,9 @@ use crate::cli::table::{Grid, or_dash};
 pub struct StockView {
     /// The store's code.
     pub store: String,
+    /// Whether people see the ids too, which take much room; JSON always has them.
+    #[serde(skip)]
+    pub ids: bool,
     /// Its stock lines.
     pub lines: Vec<StockLineRow>,
 }
@@ -37,6 +41,8 @@ pub struct StockLineRow {
     pub cost_price: String,
     /// What a pack is sold for.
     pub sell_price: String,
+    /// The supplier's name; empty when unknown.
+    pub supplier: String,
     /// Where in the store it is.
     pub location: String,
     /// Whether it must not be issued.
@@ -45,15 +51,36 @@ pub struct StockLineRow {
     pub item_retired: bool,
 }
 
+impl From<v1::StockLine> for StockLineRow {
+    fn from(line: v1::StockLine) -> StockLineRow {
+        StockLineRow {
+            id: line.id,
+            item_code: line.item_code,
+            item_name: line.item_name,
+            batch: line.batch,
+            expiry: line.expiry_date,
+            pack_size: line.pack_size,
+            packs_total: line.packs_total,
+            packs_available: line.packs_available,
+            cost_price: line.cost_price,
+            sell_price: line.sell_price,
+            supplier: line.supplier_name,
+            location: line.location_code,
+            on_hold: line.on_hold,
+            item_retired: line.item_retired,
+        }
+    }
+}
+
 impl Answer for StockView {
     fn for_people(&self, width: Option<u16>) -> String {
-        let columns = [
+        let mut columns = vec![
             "item", "name", "batch", "expiry", ">pack", ">packs", ">free", ">cost", "location", "remarks",
-            "id",
         ];
+        columns.extend(self.ids.then_some("id"));
         let mut grid = Grid::new(&columns, width);
         for line in &self.lines {
-            grid.row([
+            let mut cells = vec![
                 line.item_code.clone(),
                 line.item_name.clone(),
                 or_dash(&line.batch),
@@ -64,8 +91,9 @@ impl Answer for StockView {
                 line.cost_price.clone(),
                 or_dash(&line.location),
                 or_dash(&line.remarks()),
-                line.id.clone(),
-            ]);
+            ];
+            cells.extend(self.ids.then(|| line.id.clone()));
+            grid.row(cells);
         }
         grid.or(&format!("no stock in store {}", self.store))
     }
@@ -101,12 +129,14 @@ mod tests {
             packs_available: "38.5".into(),
             cost_price: "1.25".into(),
             sell_price: "1.5".into(),
+            supplier: String::new(),
             location: String::new(),
             on_hold: true,
             item_retired: true,
         };
         let view = StockView {
             store: "HOSP".into(),
+            ids: true,
             lines: vec![line],
         };
         assert_eq!(

@@ -1,0 +1,163 @@
+//! The command line of `primary-svc`: what it accepts, and which file does it. Commands that both programs have are in `node::cli`.
+
+mod certs;
+mod copies;
+mod init;
+mod sites;
+mod stores;
+mod unlock;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use supplysync_node::cli::command::OperatorCommand;
+use supplysync_node::cli::config::ConfigCommand;
+use supplysync_node::cli::exit::EXIT_CODES;
+use supplysync_node::cli::flags::GlobalFlags;
+use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::run::{self, Operator};
+
+use crate::config::Config;
+
+/// Supplysync, the primary: owns the master lists and routes every store's data between its satellites.
+#[derive(Debug, Parser)]
+#[command(name = "primary-svc", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalFlags,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What a primary can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Anything else.
+    #[command(flatten)]
+    Errand(Errand),
+}
+
+/// What does one thing and ends.
+#[derive(Debug, Subcommand)]
+pub enum Errand {
+    /// Set up a new primary: authority, certificates, database, credentials and configuration
+    Init(init::InitArgs),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Issue and read certificates (on the machine that holds the authority's key)
+    #[command(subcommand)]
+    Certs(certs::CertsCommand),
+    /// Register and list sites
+    #[command(subcommand)]
+    Sites(sites::SitesCommand),
+    /// Decide on which site a store is active
+    #[command(subcommand)]
+    Stores(stores::StoresCommand),
+    /// Decide which stores' data a site keeps a copy of
+    #[command(subcommand)]
+    Copies(copies::CopiesCommand),
+    /// Commands that every site answers.
+    #[command(flatten)]
+    Operator(OperatorCommand),
+}
+
+/// Reads the command line, does it, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Errand(errand) => run::to_end(&cli.global, errand.run(&cli.global)),
+    }
+}
+
+impl Errand {
+    async fn run(self, flags: &GlobalFlags) -> Result<(), Problem> {
+        match self {
+            Errand::Init(args) => init::run(flags, args).await,
+            Errand::Config(command) => command.run::<Config>(flags),
+            Errand::Certs(command) => command.run(flags),
+            Errand::Sites(command) => command.run(&Operator::new::<Config>(flags)?).await,
+            Errand::Stores(command) => command.run(&Operator::new::<Config>(flags)?).await,
+            Errand::Copies(command) => command.run(&Operator::new::<Config>(flags)?).await,
+            Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        for line in [
+            "primary-svc init --hostname localhost --hostname 127.0.0.1 --name X --user-name u --password-file p \
+             --authorisation-code-file c --data-dir d",
+            "primary-svc config show --output json",
+            "primary-svc config check --config f",
+            "primary-svc status --watch --data-dir d",
+            "primary-svc sync-now --server https://h:1 --certificate c --key k --authority a",
+            "primary-svc verify --deep",
+            "primary-svc ledger",
+            "primary-svc quarantine",
+            "primary-svc import items FILE --dry-run",
+            "primary-svc import units FILE",
+            "primary-svc import names FILE",
+            "primary-svc import stores FILE",
+            "primary-svc stock list --store WH",
+            "primary-svc report stock-on-hand --store WH",
+            "primary-svc trace 0198f2a0-0000-7000-8000-000000000001",
+            "primary-svc certs issue site 2 --out d",
+            "primary-svc certs issue operator ann --role editor --out d --replace",
+            "primary-svc certs show f",
+            "primary-svc sites add 2 --name Hospital --code-file c",
+            "primary-svc sites list",
+            "primary-svc sites show 2",
+            "primary-svc stores assign WH --site 2 --code-file c",
+            "primary-svc copies set --site 3 --store A --store B",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}\n{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_a_usage_error() {
+        for line in [
+            "primary-svc",
+            "primary-svc frobnicate",
+            "primary-svc init --data-dir d",
+            "primary-svc import spoons FILE",
+            "primary-svc certs issue operator ann --role king --out d",
+            "primary-svc sites add 0 --name X",
+            "primary-svc stock list",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_tells_the_exit_codes_and_the_order_of_settings() {
+        let error = parse("primary-svc --help").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DisplayHelp);
+        let help = error.to_string();
+        assert!(help.contains(EXIT_CODES), "{help}");
+        assert!(help.contains("--data-dir"), "{help}");
+    }
+}

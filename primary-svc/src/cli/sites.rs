@@ -1,0 +1,114 @@
+//! `primary-svc sites`: register, list and show sites.
+
+use clap::{Args, Subcommand};
+use supplysync_api::v1::site_service_client::SiteServiceClient;
+use supplysync_api::v1::{AddSiteRequest, GetSiteRequest, ListSitesRequest, Site};
+use supplysync_model::SyncId;
+use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::run::{Operator, PAGE_SIZE};
+use supplysync_node::cli::view::{SiteRow, SiteView, SitesView};
+
+use super::unlock::{CodeFlags, with_unlocked};
+
+/// What can be done with sites.
+#[derive(Debug, Subcommand)]
+pub enum SitesCommand {
+    /// Register a satellite (needs the authorisation code)
+    Add(AddArgs),
+    /// List all sites with their stores and copies
+    List,
+    /// Show one site
+    Show {
+        /// Its Sync ID
+        #[arg(value_name = "N")]
+        sync_id: SyncId,
+    },
+}
+
+/// A site to register.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// Its Sync ID, 2 to 64 unless raised
+    #[arg(value_name = "N")]
+    sync_id: SyncId,
+    /// Its name
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Where it can be reached, if it can
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
+    url: String,
+    /// A store to make active there, active nowhere yet; repeat it for more
+    #[arg(long = "store", value_name = "CODE", num_args = 1..)]
+    stores: Vec<String>,
+    /// A store to keep a copy of there; repeat it for more
+    #[arg(long = "copy", value_name = "CODE", num_args = 1..)]
+    copies: Vec<String>,
+    /// Minutes between its requests for new information; 0 pauses [default: 5]
+    #[arg(long, value_name = "MINUTES")]
+    interval: Option<u32>,
+    /// Whether its connection stays open, so that changes travel the moment they are made [default: true]
+    #[arg(long, value_name = "BOOL")]
+    live: Option<bool>,
+    /// Where the authorisation code is.
+    #[command(flatten)]
+    code: CodeFlags,
+}
+
+impl SitesCommand {
+    /// Asks the primary.
+    pub async fn run(self, operator: &Operator) -> Result<(), Problem> {
+        match self {
+            SitesCommand::Add(args) => add(operator, args).await,
+            SitesCommand::List => list(operator).await,
+            SitesCommand::Show { sync_id } => show(operator, sync_id).await,
+        }
+    }
+}
+
+async fn add(operator: &Operator, args: AddArgs) -> Result<(), Problem> {
+    let request = AddSiteRequest {
+        sync_id: args.sync_id.get().into(),
+        name: args.name,
+        url: args.url,
+        stores: args.stores,
+        copies: args.copies,
+        interval_minutes: args.interval,
+        live: args.live,
+    };
+    let answer = with_unlocked(operator, &args.code, request, async |mut sites, request| {
+        sites.add_site(request).await
+    });
+    answer_site(operator, answer.await?.site)
+}
+
+async fn list(operator: &Operator) -> Result<(), Problem> {
+    let mut client = SiteServiceClient::new(operator.connect().await?);
+    let mut sites = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListSitesRequest {
+            page_size: PAGE_SIZE,
+            page_token,
+        };
+        let answer = client.list_sites(request).await?.into_inner();
+        sites.extend(answer.sites.into_iter().map(SiteRow::from));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            return operator.output.answer(&SitesView { sites });
+        }
+    }
+}
+
+async fn show(operator: &Operator, sync_id: SyncId) -> Result<(), Problem> {
+    let mut client = SiteServiceClient::new(operator.connect().await?);
+    let request = GetSiteRequest {
+        sync_id: sync_id.get().into(),
+    };
+    let answer = client.get_site(request).await?.into_inner();
+    answer_site(operator, answer.site)
+}
+
+/// Shows a site as it is after a command.
+pub fn answer_site(operator: &Operator, site: Option<Site>) -> Result<(), Problem> {
+    operator.output.answer(&SiteView(site.unwrap_or_default().into()))
+}

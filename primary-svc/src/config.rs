@@ -1,0 +1,85 @@
+//! The configuration of a primary: its sections, defaults, and what must hold before it can serve.
+//! Sections that both programs share are in `node::cli::settings`; merging files, environment and flags is in `runtime`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use supplysync_model::FieldViolation;
+use supplysync_node::cli::settings::{
+    DatabaseSection, LimitsSection, ListenSection, OperatorSection, SiteConfig, SiteSection, TlsSection,
+};
+use supplysync_runtime::{LogConfig, Validate};
+
+/// The store's preference with the user name that all sites share; `init` sets it last.
+pub const USER_NAME: &str = "credential.user_name";
+/// The store's preference with the argon2 hash (PHC text) of the password that all sites share.
+pub const PASSWORD_HASH: &str = "credential.password_hash";
+
+/// Everything a primary can be told. Relative paths are in `data_dir`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the database, certificates and configuration are.
+    pub data_dir: PathBuf,
+    /// Who this site is.
+    pub site: SiteSection,
+    /// The database.
+    pub database: DatabaseSection,
+    /// Where to listen.
+    pub listen: ListenSection,
+    /// This server's certificate and authority.
+    pub tls: TlsSection,
+    /// Which server the operator commands ask.
+    pub operator: OperatorSection,
+    /// What to log and how.
+    pub log: LogConfig,
+    /// Limits that a network may raise.
+    pub limits: LimitsSection,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data_dir: ".".into(),
+            site: SiteSection::default(),
+            database: DatabaseSection::default(),
+            listen: ListenSection {
+                grpc: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8443)),
+                health: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            },
+            tls: TlsSection::default(),
+            operator: OperatorSection::default(),
+            log: LogConfig::default(),
+            limits: LimitsSection::default(),
+        }
+    }
+}
+
+impl SiteConfig for Config {
+    fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    fn tls(&self) -> &TlsSection {
+        &self.tls
+    }
+
+    fn operator(&self) -> &OperatorSection {
+        &self.operator
+    }
+
+    fn listen(&self) -> SocketAddr {
+        self.listen.grpc
+    }
+}
+
+impl Validate for Config {
+    fn violations(&self) -> Vec<FieldViolation> {
+        let mut violations = Vec::new();
+        self.database.check(&mut violations);
+        self.limits.check(&mut violations);
+        self.log.check(&mut violations);
+        violations
+    }
+}

@@ -1,0 +1,198 @@
+//! `satellite-svc init`: certificates, password, database and configuration of a new satellite. It can be repeated after
+//! an interruption, and refuses once the satellite is set up. The primary assigns the rest at the first contact.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use supplysync_model::SyncId;
+use supplysync_node::cli::flags::{CONFIG_FILE, GlobalFlags};
+use supplysync_node::cli::output::Answer;
+use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::setup::{self, Readers};
+use supplysync_node::cli::{run, secret};
+use supplysync_store::{NewIdentity, Store};
+
+use crate::config::Config;
+
+/// What a new satellite must be told.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The Sync ID under which the primary registered this site (2 to 64 unless raised)
+    #[arg(long, value_name = "N", value_parser = satellite_id)]
+    sync_id: SyncId,
+    /// The name of this site, as the primary has it
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// The primary's address, as in https://primary.example.org:8443
+    #[arg(long, value_name = "URL")]
+    primary_url: String,
+    /// The folder that `primary-svc certs issue` wrote: authority.crt, site.crt, site.key, and operator.* if issued
+    #[arg(long, value_name = "DIR")]
+    certs: PathBuf,
+    /// The user name that all sites share
+    #[arg(long, value_name = "NAME", default_value = "supplysync")]
+    user_name: String,
+    /// A file with the password that all sites share, on its first line [default: ask]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Address and port for this site's own users and operators [default: 127.0.0.1:8444]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Address and port of /livez and /readyz [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS")]
+    health_listen: Option<SocketAddr>,
+}
+
+/// What was set up.
+#[derive(Debug, Serialize)]
+struct InitView {
+    sync_id: u16,
+    name: String,
+    data_dir: PathBuf,
+    config: PathBuf,
+    operator_certificate: bool,
+}
+
+/// The files that a satellite needs, who may read them, and whether it can do without.
+const CERTIFICATES: [(&str, Readers, bool); 5] = [
+    ("authority.crt", Readers::Everybody, true),
+    ("site.crt", Readers::Everybody, true),
+    ("site.key", Readers::Owner, true),
+    ("operator.crt", Readers::Everybody, false),
+    ("operator.key", Readers::Owner, false),
+];
+
+/// Sets the satellite up.
+pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
+    let config: Config = flags.settings()?;
+    check(&args, &config)?;
+    let deps = run::store_deps();
+    let database = config.database.store_config(&config.data_dir);
+    setup::make_directory(&config.data_dir)?;
+    if let Some(store) = setup::existing(database.clone(), deps.clone()).await? {
+        return Err(setup::already_set_up(&store, &config.data_dir));
+    }
+    let password = secret::from_file_or_ask("password", args.password_file.as_deref(), "--password-file")?;
+
+    let operator = copy_certificates(&args.certs, &config.data_dir.join("tls"))?;
+    let password_path = config.data_dir.join("password");
+    if !password_path.exists() {
+        let line = format!("{}\n", password.expose_secret());
+        setup::write_new(&password_path, line.as_bytes(), Readers::Owner)?;
+    }
+    let config_path = flags
+        .config_file()
+        .unwrap_or_else(|| config.data_dir.join(CONFIG_FILE));
+    if !config_path.exists() {
+        setup::write_new(
+            &config_path,
+            args.config_text(&config).as_bytes(),
+            Readers::Everybody,
+        )?;
+    }
+    // Last: once there is a database, the satellite counts as set up.
+    let identity = NewIdentity {
+        sync_id: args.sync_id,
+        site_name: args.name.clone(),
+    };
+    Store::init(database, identity, deps).await?.close().await;
+
+    flags.output().answer(&InitView {
+        sync_id: args.sync_id.get(),
+        name: args.name,
+        data_dir: config.data_dir,
+        config: config_path,
+        operator_certificate: operator,
+    })
+}
+
+/// Everything that can be wrong is found before anything is written.
+fn check(args: &InitArgs, config: &Config) -> Result<(), Problem> {
+    if args.sync_id.get() > config.limits.max_sync_id {
+        let highest = config.limits.max_sync_id;
+        return Err(Problem::usage(format!(
+            "Sync ID {} is above the highest, {highest} (limits.max_sync_id raises it, on every site)",
+            args.sync_id
+        )));
+    }
+    let missing: Vec<_> = CERTIFICATES
+        .iter()
+        .filter(|(name, _, needed)| *needed && !args.certs.join(name).is_file())
+        .map(|(name, _, _)| *name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let id = args.sync_id;
+    Err(Problem::usage(format!(
+        "{} lacks {}; on the primary, `primary-svc certs issue site {id} --out DIR` makes them",
+        args.certs.display(),
+        missing.join(", ")
+    )))
+}
+
+/// Brings the certificates into the data directory; says whether an operator's is among them.
+fn copy_certificates(from: &Path, to: &Path) -> Result<bool, Problem> {
+    setup::make_directory(to)?;
+    for (name, readers, needed) in CERTIFICATES {
+        if needed || from.join(name).is_file() {
+            setup::copy_new(&from.join(name), &to.join(name), readers)?;
+        }
+    }
+    Ok(to.join("operator.crt").is_file())
+}
+
+fn satellite_id(text: &str) -> Result<SyncId, String> {
+    let id: SyncId = text
+        .parse()
+        .map_err(|_| "must be a number from 2 to 64".to_owned())?;
+    if id.is_primary() {
+        return Err("1 is the primary; satellites take 2 and above".to_owned());
+    }
+    Ok(id)
+}
+
+impl InitArgs {
+    /// The configuration file of this satellite.
+    fn config_text(&self, config: &Config) -> String {
+        format!(
+            "# The configuration of this satellite. What is not here has its default; `satellite-svc config show` prints everything.\n\
+             # Relative paths are in the data directory.\n\
+             \n\
+             [site]\nname = {name}\n\
+             \n\
+             [sync]\nprimary_url = {url}\nuser_name = {user}\npassword_file = \"password\"\n\
+             # Minutes between requests for new information; 0 pauses. Live keeps the connection open.\n\
+             interval_minutes = {interval}\nlive = {live}\n\
+             \n\
+             [listen]\ngrpc = \"{grpc}\"\nhealth = \"{health}\"\n",
+            name = setup::toml_text(&self.name),
+            url = setup::toml_text(&self.primary_url),
+            user = setup::toml_text(&self.user_name),
+            interval = config.sync.interval_minutes,
+            live = config.sync.live,
+            grpc = self.listen.unwrap_or(config.listen.grpc),
+            health = self.health_listen.unwrap_or(config.listen.health),
+        )
+    }
+}
+
+impl Answer for InitView {
+    fn for_people(&self, _width: Option<u16>) -> String {
+        let dir = self.data_dir.display();
+        let mut text = format!(
+            "Satellite {} \"{}\" is set up in {dir}\n  configuration  {}\n\n",
+            self.sync_id,
+            self.name,
+            self.config.display()
+        );
+        if !self.operator_certificate {
+            text += "No operator certificate came with the certificates: operator commands need one\n  \
+                     (on the primary: primary-svc certs issue operator NAME --role admin --out DIR).\n\n";
+        }
+        text + &format!("Start it with:  satellite-svc serve --data-dir {dir}")
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line of `satellite-svc`: what it accepts, and which file does it. Commands that both programs have are in `node::cli`.
+
+mod init;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use supplysync_node::cli::command::OperatorCommand;
+use supplysync_node::cli::config::ConfigCommand;
+use supplysync_node::cli::exit::EXIT_CODES;
+use supplysync_node::cli::flags::GlobalFlags;
+use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::run::{self, Operator};
+
+use crate::config::Config;
+
+/// Supplysync, a satellite: owns its stores' stock and transactions, and keeps in step with the primary.
+#[derive(Debug, Parser)]
+#[command(name = "satellite-svc", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalFlags,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What a satellite can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Anything else.
+    #[command(flatten)]
+    Errand(Errand),
+}
+
+/// What does one thing and ends.
+#[derive(Debug, Subcommand)]
+pub enum Errand {
+    /// Set up a new satellite: database, certificates, credentials and configuration
+    Init(init::InitArgs),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Commands that every site answers.
+    #[command(flatten)]
+    Operator(OperatorCommand),
+}
+
+/// Reads the command line, does it, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Errand(errand) => run::to_end(&cli.global, errand.run(&cli.global)),
+    }
+}
+
+impl Errand {
+    async fn run(self, flags: &GlobalFlags) -> Result<(), Problem> {
+        match self {
+            Errand::Init(args) => init::run(flags, args).await,
+            Errand::Config(command) => command.run::<Config>(flags),
+            Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        for line in [
+            "satellite-svc init --sync-id 2 --name X --primary-url https://h:1 --certs c --user-name u --password-file p",
+            "satellite-svc config show",
+            "satellite-svc status --watch",
+            "satellite-svc sync-now",
+            "satellite-svc verify --deep",
+            "satellite-svc ledger --output json",
+            "satellite-svc import items FILE",
+            "satellite-svc stock list --store WH",
+            "satellite-svc report stock-on-hand",
+            "satellite-svc trace 0198f2a0-0000-7000-8000-000000000001",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}\n{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_satellite_is_never_the_primary() {
+        for id in ["0", "1", "x", "70000"] {
+            let line =
+                format!("satellite-svc init --sync-id {id} --name X --primary-url https://h:1 --certs c");
+            assert_eq!(parse(&line).expect_err(id).exit_code(), 2, "{id}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The configuration of a satellite: its sections, defaults, and what must hold before it can serve.
+//! Sections that both programs share are in `node::cli::settings`; merging files, environment and flags is in `runtime`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use supplysync_model::FieldViolation;
+use supplysync_node::cli::settings::{
+    DatabaseSection, LimitsSection, ListenSection, OperatorSection, SiteConfig, SiteSection, TlsSection,
+};
+use supplysync_runtime::{LogConfig, Validate};
+
+/// The longest interval, in minutes: a day.
+const MAX_INTERVAL_MINUTES: u32 = 1440;
+
+/// Everything a satellite can be told. Relative paths are in `data_dir`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the database, certificates and configuration are.
+    pub data_dir: PathBuf,
+    /// Who this site is.
+    pub site: SiteSection,
+    /// With whom and how often to synchronise.
+    pub sync: SyncSection,
+    /// The database.
+    pub database: DatabaseSection,
+    /// Where to listen.
+    pub listen: ListenSection,
+    /// This server's certificate and authority.
+    pub tls: TlsSection,
+    /// Which server the operator commands ask.
+    pub operator: OperatorSection,
+    /// What to log and how.
+    pub log: LogConfig,
+    /// Limits that a network may raise.
+    pub limits: LimitsSection,
+}
+
+/// With whom and how often to synchronise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncSection {
+    /// The primary, `https://HOST:PORT`.
+    pub primary_url: String,
+    /// The user name that all sites share.
+    pub user_name: String,
+    /// The file with the password that all sites share, on its first line.
+    pub password_file: PathBuf,
+    /// Minutes between requests for new information, 0 to 1440; 0 pauses.
+    pub interval_minutes: u32,
+    /// Whether to keep the connection open, so that changes travel the moment they are made.
+    pub live: bool,
+}
+
+impl Default for SyncSection {
+    fn default() -> SyncSection {
+        SyncSection {
+            primary_url: String::new(),
+            user_name: String::new(),
+            password_file: "password".into(),
+            interval_minutes: 5,
+            live: true,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data_dir: ".".into(),
+            site: SiteSection::default(),
+            sync: SyncSection::default(),
+            database: DatabaseSection::default(),
+            // A satellite dials out: it needs no open port, and the two may share a machine.
+            listen: ListenSection {
+                grpc: SocketAddr::from((Ipv4Addr::LOCALHOST, 8444)),
+                health: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            },
+            tls: TlsSection::default(),
+            operator: OperatorSection::default(),
+            log: LogConfig::default(),
+            limits: LimitsSection::default(),
+        }
+    }
+}
+
+impl SiteConfig for Config {
+    fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    fn tls(&self) -> &TlsSection {
+        &self.tls
+    }
+
+    fn operator(&self) -> &OperatorSection {
+        &self.operator
+    }
+
+    fn listen(&self) -> SocketAddr {
+        self.listen.grpc
+    }
+}
+
+impl Validate for Config {
+    fn violations(&self) -> Vec<FieldViolation> {
+        let mut violations = Vec::new();
+        self.sync.check(&mut violations);
+        self.database.check(&mut violations);
+        self.limits.check(&mut violations);
+        self.log.check(&mut violations);
+        violations
+    }
+}
+
+impl SyncSection {
+    fn check(&self, violations: &mut Vec<FieldViolation>) {
+        let mut wrong = |field: &str, description: &str| {
+            violations.push(FieldViolation {
+                field: format!("sync.{field}"),
+                description: description.to_owned(),
+            });
+        };
+        let host = self.primary_url.strip_prefix("https://");
+        if host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
+            wrong(
+                "primary_url",
+                "must be the primary's address, as in https://primary.example.org:8443",
+            );
+        }
+        if self.user_name.is_empty() {
+            wrong("user_name", "must be the user name that all sites share");
+        }
+        if self.interval_minutes > MAX_INTERVAL_MINUTES {
+            wrong("interval_minutes", "must be 0 to 1440; 0 pauses");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What only a satellite does: its command line, its configuration, and how it is put together.
+//! Not here: what every site does (`node`).
+
+pub mod cli;
+pub mod config;

@@ -1,0 +1,84 @@
+//! Changes that were refused and put aside, and why.
+
+use serde::Serialize;
+use supplysync_api::v1;
+
+use super::body::to_json;
+use super::channel::channel_name;
+use crate::cli::output::Answer;
+use crate::cli::table::{Grid, moment};
+
+/// All that is open.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct QuarantineView {
+    /// Oldest first, as the server lists them.
+    pub changes: Vec<QuarantinedChange>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuarantinedChange {
+    /// The id under which it is kept.
+    pub id: String,
+    /// Such as `stock line`.
+    pub kind: String,
+    /// The record that it would change.
+    pub record_id: String,
+    /// Its channel, with the store's code where it is a store's.
+    pub channel: String,
+    /// Sync ID of the site that sent it, or of this site if it was local work in the feed's way.
+    pub from_site: u32,
+    /// That site's name.
+    pub from_site_name: String,
+    /// Why, `UPPER_SNAKE`.
+    pub reason: String,
+    /// When, RFC 3339.
+    pub time: String,
+    /// Sync ID of the site that wrote it.
+    pub origin_site: u32,
+    /// Epoch and revision of the change.
+    pub version: String,
+    /// Whether it deletes the record.
+    pub deleted: bool,
+    /// Its decoded content; null if this version can't read it.
+    pub body: serde_json::Value,
+}
+
+impl From<v1::QuarantinedChange> for QuarantinedChange {
+    fn from(change: v1::QuarantinedChange) -> QuarantinedChange {
+        QuarantinedChange {
+            channel: channel_name(&change.channel, &change.store_code),
+            id: change.id,
+            kind: change.kind,
+            record_id: change.record_id,
+            from_site: change.from_site,
+            from_site_name: change.from_site_name,
+            reason: change.reason,
+            time: change.time,
+            origin_site: change.origin_site,
+            version: change.version,
+            deleted: change.deleted,
+            body: change.body.map_or(serde_json::Value::Null, to_json),
+        }
+    }
+}
+
+impl Answer for QuarantineView {
+    fn for_people(&self, width: Option<u16>) -> String {
+        let mut grid = Grid::new(
+            &["since", "reason", "from", "channel", "record", "version"],
+            width,
+        );
+        for change in &self.changes {
+            grid.row([
+                moment(&change.time),
+                change.reason.clone(),
+                format!("{} {}", change.from_site, change.from_site_name),
+                change.channel.clone(),
+                format!("{} {}", change.kind, change.record_id),
+                change.version.clone(),
+            ]);
+        }
+        grid.or("nothing is in quarantine")
+    }
+}
