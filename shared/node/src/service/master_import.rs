@@ -55,7 +55,9 @@ async fn gather(stream: &mut Streaming<v1::ImportMasterDataRequest>) -> Result<S
             Part::Csv(text) => {
                 bytes += text.len();
                 if bytes > MAX_FILE_BYTES {
-                    return Err(too_large(format!("more than {MAX_FILE_BYTES} bytes in one import: split it")));
+                    return Err(too_large(format!(
+                        "more than {MAX_FILE_BYTES} bytes in one import: split it"
+                    )));
                 }
                 let Some(file) = sent.files.last_mut() else {
                     return Err(out_of_order("`csv` comes after the `file` that it belongs to"));
@@ -87,7 +89,10 @@ fn file_kind(number: i32) -> Result<FileKind, Fault> {
         Ok(v1::MasterDataKind::Item) => Ok(FileKind::Items),
         Ok(v1::MasterDataKind::Name) => Ok(FileKind::Names),
         Ok(v1::MasterDataKind::Store) => Ok(FileKind::Stores),
-        _ => Err(Fault::field("file.kind", "is missing or not known: unit, item, name or store")),
+        _ => Err(Fault::field(
+            "file.kind",
+            "is missing or not known: unit, item, name or store",
+        )),
     }
 }
 

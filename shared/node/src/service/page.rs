@@ -41,7 +41,9 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = digits?;
     digits.len().is_multiple_of(2).then(|| {
         let pairs = digits.chunks(2);
-        pairs.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()
+        pairs
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect()
     })
 }
 

@@ -27,7 +27,11 @@ impl Preferences {
     async fn lock(&self, request: Request<v1::LockRequest>) -> Result<v1::LockResponse, Fault> {
         let (caller, sent) = (caller(&request), unlock_token(&request));
         let named = request.into_inner().token;
-        let token = if named.is_empty() { sent } else { Some(named.into()) };
+        let token = if named.is_empty() {
+            sent
+        } else {
+            Some(named.into())
+        };
         let token = token.ok_or_else(|| Fault::field("token", "which token to end must be said"))?;
         authorisation::lock(&self.store, token, caller).await?;
         Ok(v1::LockResponse {})

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use supplysync_model::{Fault, FaultCode, Item, ItemId, Kind, Name, NameId, Reason, Store, StoreId, Unit, UnitId};
+use supplysync_model::{
+    Fault, FaultCode, Item, ItemId, Kind, Name, NameId, Reason, Store, StoreId, Unit, UnitId,
+};
 use supplysync_store::Queries;
 use supplysync_store::query::Versioned;
 
@@ -67,7 +69,10 @@ pub async fn stores(tx: &Queries, field: &'static str, texts: &[String]) -> Resu
 
 fn missing(kind: Kind, field: &'static str, text: &str) -> Fault {
     if text.is_empty() {
-        return Fault::field(field, format!("which {kind} is meant must be said: its id or its code"));
+        return Fault::field(
+            field,
+            format!("which {kind} is meant must be said: its id or its code"),
+        );
     }
     Fault::new(
         FaultCode::NotFound,

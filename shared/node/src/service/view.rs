@@ -59,9 +59,7 @@ impl Shown for Item {
         Box::pin(async move {
             let units: Vec<_> = ids(&rows, |item| item.unit).into_iter().collect();
             let units = tx.units(&units).await?.into_iter();
-            let units: BTreeMap<_, _> = units
-                .map(|unit| (unit.value.id, unit.value.name))
-                .collect();
+            let units: BTreeMap<_, _> = units.map(|unit| (unit.value.id, unit.value.name)).collect();
             let shown = rows.iter().map(|row| {
                 let unit = row.value.unit.and_then(|unit| units.get(&unit));
                 master::item(&row.value, version(row), unit.map_or("", String::as_str))
@@ -116,7 +114,10 @@ impl Shown for Store {
 impl Shown for StockLine {
     type Wire = v1::StockLine;
 
-    fn show(tx: &Queries, rows: Vec<Versioned<StockLine>>) -> BoxFuture<'_, Result<Vec<v1::StockLine>, Fault>> {
+    fn show(
+        tx: &Queries,
+        rows: Vec<Versioned<StockLine>>,
+    ) -> BoxFuture<'_, Result<Vec<v1::StockLine>, Fault>> {
         Box::pin(async move {
             let codes = store_codes(tx, ids(&rows, |line| Some(line.store))).await?;
             let items = lookup::items(tx, &ids(&rows, |line| Some(line.item))).await?;
@@ -180,9 +181,7 @@ pub async fn store_codes(
 /// Names of all sites.
 pub async fn site_names(tx: &Queries) -> Result<BTreeMap<supplysync_model::SyncId, String>, Fault> {
     let found = tx.sites().await?.into_iter();
-    Ok(found
-        .map(|site| (site.value.sync_id, site.value.name))
-        .collect())
+    Ok(found.map(|site| (site.value.sync_id, site.value.name)).collect())
 }
 
 async fn party_words(

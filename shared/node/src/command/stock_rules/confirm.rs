@@ -119,7 +119,10 @@ fn check_issues(transaction: &Transaction, facts: &Facts, problems: &mut Problem
         let path = format!("lines[{index}]");
         match stock_line.and_then(|id| facts.stock.get(&id)) {
             Some(stock) => check_issue(&path, transaction.transaction_type, stock, facts, problems),
-            None => problems.invalid(format!("{path}.stock_line_id"), "no such stock line in this store"),
+            None => problems.invalid(
+                format!("{path}.stock_line_id"),
+                "no such stock line in this store",
+            ),
         }
     }
 }

@@ -107,10 +107,7 @@ pub fn revise(before: &Transaction, draft: &TransactionDraft, facts: &Facts) -> 
     require(before, TransactionStatus::New, "changed")?;
     let mut problems = Problems::default();
     if draft.transaction_type != before.transaction_type {
-        problems.invalid(
-            "type",
-            "can't change: delete this transaction and create another",
-        );
+        problems.invalid("type", "can't change: delete this transaction and create another");
     }
     let checked = draft.check(before.store, facts, &mut problems);
     let mut shelf = Shelf::new(&facts.stock);

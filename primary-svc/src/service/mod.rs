@@ -1,0 +1,3 @@
+//! gRPC handlers that only a primary has. Those of every site are in `node`.
+
+pub mod site;

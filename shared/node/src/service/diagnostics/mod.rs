@@ -1,0 +1,130 @@
+//! `DiagnosticsService`: how synchronisation stands, and the proof that nothing is missing.
+
+mod books;
+mod status;
+mod trace;
+mod verify;
+mod watch;
+
+use std::pin::Pin;
+
+use supplysync_api::v1;
+use supplysync_api::v1::diagnostics_service_server::DiagnosticsService;
+use supplysync_store::Store as RecordStore;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::request::answer;
+use crate::session::SyncControl;
+
+/// The handler.
+#[derive(Clone)]
+pub struct Diagnostics {
+    store: RecordStore,
+    control: SyncControl,
+    stop: CancellationToken,
+}
+
+impl Diagnostics {
+    /// On a store and its sessions; `stop` ends the streams when the service stops.
+    pub fn new(store: RecordStore, control: SyncControl, stop: CancellationToken) -> Diagnostics {
+        Diagnostics { store, control, stop }
+    }
+}
+
+#[tonic::async_trait]
+impl DiagnosticsService for Diagnostics {
+    async fn get_sync_status(
+        &self,
+        _: Request<v1::GetSyncStatusRequest>,
+    ) -> Result<Response<v1::GetSyncStatusResponse>, Status> {
+        let status = self.status().await;
+        let response = |status| v1::GetSyncStatusResponse { status: Some(status) };
+        answer("GetSyncStatus", status.map(response))
+    }
+
+    type WatchSyncStatusStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WatchSyncStatusResponse, Status>> + Send>>;
+
+    async fn watch_sync_status(
+        &self,
+        _: Request<v1::WatchSyncStatusRequest>,
+    ) -> Result<Response<Self::WatchSyncStatusStream>, Status> {
+        Ok(Response::new(Box::pin(watch::statuses(self.clone()))))
+    }
+
+    async fn sync_now(
+        &self,
+        _: Request<v1::SyncNowRequest>,
+    ) -> Result<Response<v1::SyncNowResponse>, Status> {
+        self.control.sync_now();
+        let message = match self.store.sync_id().is_primary() {
+            true => {
+                "the sessions that are open look again; a satellite that is not connected dials by itself"
+            }
+            false => "a session with the primary is under way or starts now: GetSyncStatus shows it",
+        };
+        answer(
+            "SyncNow",
+            Ok(v1::SyncNowResponse {
+                message: message.to_owned(),
+            }),
+        )
+    }
+
+    async fn list_channels(
+        &self,
+        _: Request<v1::ListChannelsRequest>,
+    ) -> Result<Response<v1::ListChannelsResponse>, Status> {
+        let read = self.store.read("list channels", |tx| {
+            Box::pin(async move { books::channels(tx).await })
+        });
+        answer("ListChannels", read.await)
+    }
+
+    async fn list_quarantine(
+        &self,
+        request: Request<v1::ListQuarantineRequest>,
+    ) -> Result<Response<v1::ListQuarantineResponse>, Status> {
+        let request = request.into_inner();
+        let read = self.store.read("list quarantine", |tx| {
+            Box::pin(async move { books::quarantine(tx, request).await })
+        });
+        answer("ListQuarantine", read.await)
+    }
+
+    async fn verify(
+        &self,
+        request: Request<v1::VerifyRequest>,
+    ) -> Result<Response<v1::VerifyResponse>, Status> {
+        let deep = request.into_inner().deep;
+        let read = self.store.read("verify", move |tx| {
+            Box::pin(async move { verify::verify(tx, deep).await })
+        });
+        answer("Verify", read.await)
+    }
+
+    async fn get_ledger(
+        &self,
+        request: Request<v1::GetLedgerRequest>,
+    ) -> Result<Response<v1::GetLedgerResponse>, Status> {
+        let request = request.into_inner();
+        let totals = self.totals();
+        let read = self.store.read("ledger", |tx| {
+            Box::pin(async move { books::ledger(tx, request, &totals).await })
+        });
+        answer("GetLedger", read.await)
+    }
+
+    async fn trace_record(
+        &self,
+        request: Request<v1::TraceRecordRequest>,
+    ) -> Result<Response<v1::TraceRecordResponse>, Status> {
+        let request = request.into_inner();
+        let read = self.store.read("trace", |tx| {
+            Box::pin(async move { trace::trace(tx, &request.record).await })
+        });
+        answer("TraceRecord", read.await)
+    }
+}

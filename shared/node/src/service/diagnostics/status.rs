@@ -1,0 +1,158 @@
+//! The status of synchronisation: what this process knows of its sessions, joined with what the store has on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use supplysync_api::fields::time_text;
+use supplysync_api::v1;
+use supplysync_model::{Channel, Fault, StoreId, SyncId};
+use supplysync_store::Queries;
+use supplysync_store::query::ChannelProgress;
+use supplysync_sync_core::{Cursor, Direction};
+
+use super::Diagnostics;
+use super::verify::proof_to_wire;
+use crate::service::view::{site_names, store_codes};
+use crate::status::{PeerStatus, SyncState, SyncStatus};
+
+/// How many records each channel has in all, as the peers have said.
+pub(super) type Totals = BTreeMap<(SyncId, Channel), u64>;
+
+impl Diagnostics {
+    pub(super) async fn status(&self) -> Result<v1::SyncStatus, Fault> {
+        let board = self.control.board().current();
+        let identity = self.store.identity();
+        let head_seq = *self.store.heads().borrow();
+        let mut status = self
+            .store
+            .read("sync status", |tx| {
+                Box::pin(async move { durable(tx, board).await })
+            })
+            .await?;
+        status.sync_id = identity.sync_id.get().into();
+        status.site_name = identity.site_name;
+        let incarnation = identity.incarnation;
+        status.incarnation = incarnation.map(|life| life.to_string()).unwrap_or_default();
+        status.head_seq = head_seq;
+        Ok(status)
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        totals(&self.control.board().current())
+    }
+}
+
+fn totals(board: &SyncStatus) -> Totals {
+    let lines = board.values().flat_map(|line| {
+        let served = line.totals.iter();
+        served.map(|served| ((line.peer, served.channel), served.records))
+    });
+    lines.collect()
+}
+
+async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus, Fault> {
+    let here = tx.sync_id();
+    let names = site_names(tx).await?;
+    let progress = tx.channel_progress().await?;
+    let stores: BTreeSet<StoreId> = progress.iter().filter_map(|row| row.channel.store()).collect();
+    let codes = store_codes(tx, stores).await?;
+    let totals = totals(&board);
+    let mut peers: BTreeSet<SyncId> = board.keys().copied().collect();
+    if here.is_primary() {
+        peers.extend(names.keys().filter(|site| **site != here));
+    } else {
+        peers.insert(SyncId::PRIMARY);
+    }
+    let peers = peers.into_iter().map(|peer| {
+        let line = board.get(&peer).cloned().unwrap_or_else(|| PeerStatus::new(peer));
+        let channels = progress.iter().filter(|row| row.peer == peer);
+        let channels =
+            channels.map(|row| channel_status(row, &codes, totals.get(&(peer, row.channel)).copied()));
+        let channels = channels.collect();
+        peer_status(line, names.get(&peer).cloned().unwrap_or_default(), channels)
+    });
+    let (quarantined, parked) = tx.set_aside().await?;
+    let role = match here.is_primary() {
+        true => v1::SiteRole::Primary,
+        false => v1::SiteRole::Satellite,
+    };
+    Ok(v1::SyncStatus {
+        role: role.into(),
+        software_version: env!("CARGO_PKG_VERSION").to_owned(),
+        time: time_text(Some(tx.now())),
+        peers: peers.collect(),
+        parked,
+        quarantined,
+        ..v1::SyncStatus::default()
+    })
+}
+
+fn peer_status(line: PeerStatus, name: String, channels: Vec<v1::ChannelStatus>) -> v1::PeerStatus {
+    v1::PeerStatus {
+        sync_id: line.peer.get().into(),
+        name,
+        state: state_to_wire(line.state).into(),
+        reason: line.reason,
+        session: line.session.unwrap_or(0),
+        address: line.address,
+        last_attempt_time: time_text(line.last_attempt),
+        last_success_time: time_text(line.last_success),
+        next_attempt_time: time_text(line.next_attempt),
+        mismatches: line.mismatches,
+        push_caught_up: line.push_caught_up,
+        pull_caught_up: line.pull_caught_up,
+        channels,
+    }
+}
+
+fn state_to_wire(state: SyncState) -> v1::PeerState {
+    match state {
+        SyncState::NotConnected => v1::PeerState::NotConnected,
+        SyncState::Connecting => v1::PeerState::Connecting,
+        SyncState::Connected => v1::PeerState::Connected,
+        SyncState::Waiting => v1::PeerState::Waiting,
+        SyncState::Paused => v1::PeerState::Paused,
+        SyncState::Refused => v1::PeerState::Refused,
+        SyncState::Frozen => v1::PeerState::Frozen,
+    }
+}
+
+/// `served` is what the sender said that there is in all, tombstones included: the best guess while a receiver is
+/// on its way.
+fn channel_status(
+    row: &ChannelProgress,
+    codes: &BTreeMap<StoreId, String>,
+    served: Option<u64>,
+) -> v1::ChannelStatus {
+    let code = row.channel.store().and_then(|store| codes.get(&store));
+    let total = row.total.or(served).unwrap_or(row.done).max(row.done);
+    let (equality, compared) = proof_to_wire(row.proof.compared);
+    v1::ChannelStatus {
+        channel: row.channel.to_string(),
+        store_code: code.cloned().unwrap_or_default(),
+        direction: direction_to_wire(row.direction).into(),
+        phase: phase(row.cursor).into(),
+        records_done: row.done,
+        records_total: total,
+        pending: row.pending.unwrap_or(total - row.done),
+        quarantined: row.quarantined,
+        parked: row.parked,
+        equality: equality.into(),
+        compared_seq: row.compared_seq(),
+        compared_time: time_text(compared),
+    }
+}
+
+fn phase(cursor: Cursor) -> v1::ChannelPhase {
+    match cursor {
+        Cursor::Loading { .. } => v1::ChannelPhase::Loading,
+        Cursor::Following { .. } => v1::ChannelPhase::Following,
+    }
+}
+
+pub(super) fn direction_to_wire(direction: Direction) -> v1::Direction {
+    match direction {
+        Direction::Push => v1::Direction::Push,
+        Direction::Pull => v1::Direction::Pull,
+    }
+}
