@@ -83,3 +83,50 @@ impl Validate for Config {
         violations
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use supplysync_runtime::Sources;
+    use supplysync_runtime::config::load;
+
+    use super::*;
+
+    fn sample(name: &str) -> Config {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);
+        let sources = Sources {
+            file: Some(file),
+            ..Sources::default()
+        };
+        load::<Config>(&sources)
+            .unwrap_or_else(|fault| panic!("{name}: {fault}"))
+            .config
+    }
+
+    #[test]
+    fn the_samples_are_right_and_state_the_defaults() {
+        let mut config = sample("primary.toml");
+        assert_eq!(config.site.name, "Central Medical Store");
+        config.data_dir = Config::default().data_dir;
+        config.site = SiteSection::default();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+
+        let config = sample("primary-postgres.toml");
+        assert!(config.database.url.starts_with("postgres://"));
+    }
+
+    #[test]
+    fn everything_wrong_is_named() {
+        let mut config = Config::default();
+        config.database.url = "mysql://x".into();
+        config.limits.max_sync_id = 1;
+        config.log.filter = "loud=loud".into();
+        let fields: Vec<_> = config
+            .violations()
+            .into_iter()
+            .map(|violation| violation.field)
+            .collect();
+        assert_eq!(fields, ["database.url", "limits.max_sync_id", "log.filter"]);
+    }
+}

@@ -138,3 +138,60 @@ impl SyncSection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use supplysync_runtime::Sources;
+    use supplysync_runtime::config::load;
+
+    use super::*;
+
+    fn sample(name: &str) -> Config {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);
+        let sources = Sources {
+            file: Some(file),
+            ..Sources::default()
+        };
+        load::<Config>(&sources)
+            .unwrap_or_else(|fault| panic!("{name}: {fault}"))
+            .config
+    }
+
+    #[test]
+    fn the_sample_is_right_and_states_the_defaults() {
+        let mut config = sample("satellite.toml");
+        assert_eq!(config.sync.primary_url, "https://primary.example.org:8443");
+        config.data_dir = Config::default().data_dir;
+        config.site = SiteSection::default();
+        config.sync.primary_url = String::new();
+        config.sync.user_name = String::new();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_satellite_needs_its_primary() {
+        let mut config = Config::default();
+        config.sync.interval_minutes = 1_441;
+        let fields = |config: &Config| -> Vec<String> {
+            config
+                .violations()
+                .into_iter()
+                .map(|violation| violation.field)
+                .collect()
+        };
+        assert_eq!(
+            fields(&config),
+            ["sync.primary_url", "sync.user_name", "sync.interval_minutes"]
+        );
+        for url in ["http://primary:8443", "primary:8443", "https://", "https://a b"] {
+            config.sync.primary_url = url.into();
+            assert!(fields(&config).contains(&"sync.primary_url".to_owned()), "{url}");
+        }
+        config.sync.primary_url = "https://primary:8443".into();
+        config.sync.user_name = "supplysync".into();
+        config.sync.interval_minutes = 0;
+        assert_eq!(fields(&config), [""; 0]);
+    }
+}

@@ -196,3 +196,108 @@ impl Answer for InitView {
         text + &format!("Start it with:  satellite-svc serve --data-dir {dir}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command, Errand};
+
+    /// A folder as `certs issue` leaves it, and a password; the contents do not matter to `init`.
+    fn prepared() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = dir.path().join("certs");
+        std::fs::create_dir(&certs).unwrap();
+        for name in ["authority.crt", "site.crt", "site.key"] {
+            std::fs::write(certs.join(name), name).unwrap();
+        }
+        std::fs::write(dir.path().join("pw"), "correct horse\n").unwrap();
+        dir
+    }
+
+    async fn init(dir: &Path, more: &[&str]) -> Result<(), Problem> {
+        let path = |name: &str| dir.join(name).display().to_string();
+        let (data, certs, password) = (path("data"), path("certs"), path("pw"));
+        let mut line = vec![
+            "satellite-svc",
+            "init",
+            "--sync-id",
+            "7",
+            "--data-dir",
+            &data,
+            "--certs",
+            &certs,
+        ];
+        line.extend([
+            "--password-file",
+            &password,
+            "--primary-url",
+            "https://localhost:8443",
+        ]);
+        line.extend(["--name", "St. Mary's \"new\" hospital"]);
+        line.extend(more);
+        let cli = Cli::try_parse_from(line).unwrap();
+        match cli.command {
+            Command::Errand(Errand::Init(args)) => run(&cli.global, args).await,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn snapshot(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files.extend(snapshot(&path));
+            } else {
+                files.push((path.clone(), std::fs::read(path).unwrap()));
+            }
+        }
+        files.sort();
+        files
+    }
+
+    #[tokio::test]
+    async fn a_second_run_refuses_and_changes_nothing() {
+        let dir = prepared();
+        init(dir.path(), &[]).await.unwrap();
+        let settings = ["supplysync.toml", "password", "tls/site.key", "tls/authority.crt"];
+        let read = || settings.map(|name| std::fs::read(dir.path().join("data").join(name)).unwrap());
+        let before = read();
+        let problem = init(dir.path(), &["--listen", "127.0.0.1:1"]).await.unwrap_err();
+        let mut told = Vec::new();
+        problem.report(supplysync_node::cli::output::Format::Table, &mut told);
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains("set up already: Sync ID 7"), "{told}");
+        assert_eq!(read(), before);
+    }
+
+    #[tokio::test]
+    async fn the_configuration_it_writes_is_right() {
+        let dir = prepared();
+        init(dir.path(), &["--listen", "127.0.0.1:9444", "--user-name", "sync"])
+            .await
+            .unwrap();
+        let file = Some(dir.path().join("data/supplysync.toml"));
+        let sources = supplysync_runtime::Sources {
+            file,
+            ..Default::default()
+        };
+        let config = supplysync_runtime::config::load::<Config>(&sources)
+            .unwrap()
+            .config;
+        assert_eq!(config.site.name, "St. Mary's \"new\" hospital");
+        assert_eq!(config.listen.grpc, "127.0.0.1:9444".parse().unwrap());
+        assert_eq!(config.sync.user_name, "sync");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_when_a_certificate_is_missing() {
+        let dir = prepared();
+        std::fs::remove_file(dir.path().join("certs/site.key")).unwrap();
+        let before = snapshot(dir.path());
+        assert!(init(dir.path(), &[]).await.is_err());
+        assert_eq!(snapshot(dir.path()), before);
+    }
+}

@@ -15,6 +15,7 @@ pub const CONFIG_FILE: &str = "supplysync.toml";
 
 /// Flags of every command. Each setting can also be in the configuration file or the environment.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Every command")]
 pub struct GlobalFlags {
     /// Where this site keeps its database, certificates and configuration [default: the current directory]
     #[arg(long, global = true, value_name = "DIR", env = "SUPPLYSYNC_DATA_DIR")]

@@ -110,6 +110,15 @@ impl Failed {
     }
 }
 
+/// A command has no log of its own: of a fault of this program, its cause is told here or nowhere.
+fn message_with_cause(fault: &Fault) -> String {
+    let cause = std::error::Error::source(fault);
+    match cause.filter(|_| fault.reason() == Reason::INTERNAL) {
+        Some(cause) => format!("an internal error: {cause}"),
+        None => fault.message().to_owned(),
+    }
+}
+
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Problem {
         let violations = fault.violations().iter().map(|violation| Violation {
@@ -119,7 +128,7 @@ impl From<Fault> for Problem {
         Problem::Failed(Failed {
             exit: Exit::of(fault.code(), fault.reason().0),
             reason: fault.reason().0.to_owned(),
-            message: fault.message().to_owned(),
+            message: message_with_cause(&fault),
             violations: violations.collect(),
         })
     }
