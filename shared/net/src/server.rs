@@ -116,7 +116,7 @@ async fn handshake(config: Arc<ServerConfig>, stream: TcpStream, address: Socket
     None
 }
 
-async fn verify(
+pub(crate) async fn verify(
     config: Arc<ServerConfig>,
     stream: TcpStream,
     address: SocketAddr,
@@ -167,6 +167,13 @@ pub struct PeerInfo {
 pub struct Connection {
     tls: TlsStream<TcpStream>,
     peer: PeerInfo,
+}
+
+impl Connection {
+    /// Who is at the other end.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.peer
+    }
 }
 
 impl Connected for Connection {

@@ -174,3 +174,116 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! The test program starts itself again as a service, and is sent real signals.
+
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use supplysync_model::FaultCode;
+
+    use super::*;
+
+    const ROLE: &str = "SUPPLYSYNC_TEST_SERVICE";
+
+    /// What the child does; as an ordinary test it does nothing.
+    #[test]
+    fn child() {
+        let Ok(role) = std::env::var(ROLE) else {
+            return;
+        };
+        let log = LogConfig {
+            format: telemetry::LogFormat::Json,
+            ..LogConfig::default()
+        };
+        let code = service_main("child", &log, |context| async move {
+            let (stop, tasks) = (context.stop.clone(), context.tasks.clone());
+            match role.as_str() {
+                "orderly" => tasks.spawn("worker", OnEnd::Critical, async move {
+                    stop.cancelled().await;
+                    Ok(())
+                }),
+                "hanging" => tasks.spawn("worker", OnEnd::Critical, std::future::pending()),
+                "panics" => tasks.spawn("worker", OnEnd::Optional, async { panic!("on purpose") }),
+                "unconfigured" => {
+                    return Err(Fault::new(
+                        FaultCode::InvalidArgument,
+                        Reason::CONFIGURATION_INVALID,
+                        "wrong",
+                    ));
+                }
+                _ => return Err(Fault::internal("a fault")),
+            }
+            Ok(())
+        });
+        // The harness knows 0 and 101 only.
+        std::process::exit(if code == ExitCode::SUCCESS {
+            0
+        } else if code == ExitCode::from(EXIT_CONFIGURATION) {
+            EXIT_CONFIGURATION.into()
+        } else {
+            EXIT_FAULT.into()
+        });
+    }
+
+    fn start(role: &str) -> Child {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "service::tests::child", "--nocapture"])
+            .env(ROLE, role)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(
+            lines.any(|line| line.unwrap().contains("\"starting\"")),
+            "the child began"
+        );
+        // Goes on reading, or the child would block; ends with it.
+        std::thread::spawn(move || lines.for_each(drop));
+        child
+    }
+
+    fn send(signal: &str, child: &Child) {
+        let kill = Command::new("sh")
+            .args(["-c", &format!("kill -{signal} {}", child.id())])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    #[test]
+    fn a_signal_stops_in_order() {
+        for signal in ["TERM", "INT"] {
+            let mut child = start("orderly");
+            send(signal, &child);
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
+        }
+    }
+
+    #[test]
+    fn a_second_signal_stops_at_once() {
+        let mut child = start("hanging");
+        // The child may take the first only after the second was sent, which the system then merges: so again.
+        let code = loop {
+            send("TERM", &child);
+            if let Some(status) = child.try_wait().unwrap() {
+                break status.code();
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(code, Some(EXIT_ABORTED));
+    }
+
+    #[test]
+    fn faults_and_panics_have_exit_codes() {
+        for (role, code) in [
+            ("panics", EXIT_FAULT),
+            ("fails", EXIT_FAULT),
+            ("unconfigured", EXIT_CONFIGURATION),
+        ] {
+            assert_eq!(start(role).wait().unwrap().code(), Some(code.into()), "{role}");
+        }
+    }
+}

@@ -79,9 +79,8 @@ fn text(value: &Value) -> Option<String> {
 /// An address such as `postgres://user:password@host/name` with its password hidden.
 fn without_password(text: &str) -> String {
     let parts = text.split_once("://").and_then(|(scheme, rest)| {
-        let end = rest.find('/').unwrap_or(rest.len());
-        // The last @: a password may hold one.
-        let at = rest.get(..end)?.rfind('@').or_else(|| rest.rfind('@'))?;
+        // The last @, for a password may hold one: better to hide too much.
+        let at = rest.rfind('@')?;
         let (user, _) = rest.get(..at)?.split_once(':')?;
         Some(format!("{scheme}://{user}:{HIDDEN}{}", rest.get(at..)?))
     });
