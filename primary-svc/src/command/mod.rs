@@ -2,3 +2,5 @@
 
 pub mod site;
 pub mod site_rules;
+#[cfg(test)]
+mod site_tests;

@@ -13,5 +13,7 @@ pub mod ownership;
 pub mod problems;
 pub mod stock_line;
 pub mod stock_rules;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod transaction;
 mod unlock_tokens;

@@ -9,4 +9,6 @@ pub mod reference;
 pub mod report;
 pub mod request;
 pub mod stock;
+#[cfg(test)]
+mod tests;
 pub mod view;

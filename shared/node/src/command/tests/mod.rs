@@ -3,5 +3,5 @@
 mod authorisation;
 mod import;
 mod master;
-mod site;
+pub(crate) mod site;
 mod stock;

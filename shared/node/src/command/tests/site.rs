@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::command::caller::Caller;
 use crate::command::master;
 
-pub(super) struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -22,7 +22,7 @@ impl Clock for TestClock {
     }
 }
 
-pub(super) struct Counted(AtomicU64);
+pub(crate) struct Counted(AtomicU64);
 
 impl Random for Counted {
     fn bytes16(&self) -> [u8; 16] {
@@ -33,15 +33,15 @@ impl Random for Counted {
     }
 }
 
-pub(super) struct TestSite {
-    pub(super) store: RecordStore,
-    pub(super) clock: Arc<TestClock>,
-    pub(super) random: Arc<Counted>,
+pub(crate) struct TestSite {
+    pub(crate) store: RecordStore,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) random: Arc<Counted>,
     _folder: TempDir,
 }
 
 impl TestSite {
-    pub(super) async fn new(sync_id: SyncId) -> TestSite {
+    pub(crate) async fn new(sync_id: SyncId) -> TestSite {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_795_500_000_000))); // 2026-11-24
         let random = Arc::new(Counted(AtomicU64::new(1)));
@@ -63,7 +63,7 @@ impl TestSite {
         }
     }
 
-    pub(super) async fn primary() -> TestSite {
+    pub(crate) async fn primary() -> TestSite {
         let site = TestSite::new(SyncId::PRIMARY).await;
         for (id, name) in [(1, "Central Medical Store"), (2, "Northern Region")] {
             let record = Site {
@@ -76,11 +76,11 @@ impl TestSite {
         site
     }
 
-    pub(super) fn forward(&self, millis: i64) {
+    pub(crate) fn forward(&self, millis: i64) {
         self.clock.0.fetch_add(millis, Ordering::SeqCst);
     }
 
-    pub(super) async fn put(&self, body: RecordBody) {
+    pub(crate) async fn put(&self, body: RecordBody) {
         self.store
             .write("put", move |tx| {
                 let body = body.clone();
@@ -98,7 +98,7 @@ impl TestSite {
     }
 
     /// A store that is active on the site with this Sync ID.
-    pub(super) async fn active_store(&self, code: &str, site: u16) -> StoreId {
+    pub(crate) async fn active_store(&self, code: &str, site: u16) -> StoreId {
         let store = Store {
             id: StoreId::from_bytes([0; 16]),
             code: code.into(),
@@ -122,11 +122,11 @@ impl TestSite {
         store
     }
 
-    pub(super) async fn item(&self, code: &str) -> ItemId {
+    pub(crate) async fn item(&self, code: &str) -> ItemId {
         master::create(&self.store, item(code)).await.unwrap().value.id
     }
 
-    pub(super) async fn party(&self, code: &str, role: NameRole) -> NameId {
+    pub(crate) async fn party(&self, code: &str, role: NameRole) -> NameId {
         master::create(&self.store, name(code, role))
             .await
             .unwrap()
@@ -135,18 +135,18 @@ impl TestSite {
     }
 }
 
-pub(super) fn caller() -> Caller {
+pub(crate) fn caller() -> Caller {
     Caller {
         principal: "operator/editor/ana".into(),
         from: "127.0.0.1:5000".into(),
     }
 }
 
-pub(super) fn amount(text: &str) -> Amount {
+pub(crate) fn amount(text: &str) -> Amount {
     text.parse().unwrap()
 }
 
-pub(super) fn item(code: &str) -> Item {
+pub(crate) fn item(code: &str) -> Item {
     Item {
         id: ItemId::from_bytes([0; 16]),
         code: code.into(),
@@ -163,7 +163,7 @@ pub(super) fn item(code: &str) -> Item {
     }
 }
 
-pub(super) fn name(code: &str, role: NameRole) -> Name {
+pub(crate) fn name(code: &str, role: NameRole) -> Name {
     Name {
         id: NameId::from_bytes([0; 16]),
         code: code.into(),

@@ -221,7 +221,11 @@ async fn stock_lines_are_put_on_hold_and_cleared_away() {
     let held = stock_line::update(&shop.site.store, id, None, hold)
         .await
         .unwrap();
-    assert_eq!(held.value.packs_total, amount("10"), "packs change through transactions only");
+    assert_eq!(
+        held.value.packs_total,
+        amount("10"),
+        "packs change through transactions only"
+    );
     let refused = create(&shop.site.store, shop.store, shop.issue(id, "1"), caller()).await;
     assert_eq!(refused.unwrap_err().reason(), Reason::ON_HOLD);
     let full = stock_line::delete(&shop.site.store, id, Some(held.etag))
