@@ -204,11 +204,10 @@ impl WriteTx {
     }
 
     /// The next seq, for a record with this hash. Every seq that is taken is written, or the transaction fails.
-    pub(crate) fn take_seq(&mut self, hash: impl FnOnce(Seq) -> RecordHash) -> Seq {
+    pub(crate) fn take_seq(&mut self, hash: RecordHash) -> Seq {
         self.queries.head.seq += 1;
-        let seq = self.queries.head.seq;
-        self.written.push(hash(seq));
-        seq
+        self.written.push(hash);
+        self.queries.head.seq
     }
 
     /// Extends the chain, commits, and returns the new head (unchanged when no record was written). The head that

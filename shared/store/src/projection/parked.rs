@@ -7,7 +7,7 @@ use supplysync_model::{Fault, Kind, Record, RecordKey};
 use supplysync_record_codec::RecordBody;
 
 use super::code::{bytes, optional_bytes};
-use super::raw::{Rows, Table, by_keys};
+use super::raw::{Rows, Table, by_keys, by_kind, delete_records};
 use super::rebuild::{RECORD_COLUMNS, stored_record};
 use crate::TxConn;
 
@@ -71,13 +71,7 @@ pub(super) async fn park(conn: &TxConn, waiting: &[(RecordKey, Why)]) -> Result<
 
 /// Forgets that records were parked.
 pub(super) async fn unpark(conn: &TxConn, keys: &[RecordKey]) -> Result<(), Fault> {
-    for (kind, ids) in by_kind(keys) {
-        let head = format!("DELETE FROM parked WHERE kind = {} AND id IN ", kind.0);
-        for (sql, values) in by_keys(conn.backend(), &head, ids) {
-            conn.execute(sql, values).await?;
-        }
-    }
-    Ok(())
+    delete_records(conn, PARKED.name, keys).await
 }
 
 /// Takes up what waited for records that have come; what that completes may complete more.
@@ -85,7 +79,7 @@ pub(super) async fn retry_waiting_for(conn: &TxConn, come: Vec<RecordKey>) -> Re
     let mut come = come;
     while !come.is_empty() {
         let mut projected = Vec::new();
-        for (kind, ids) in by_kind(&come) {
+        for (kind, ids) in by_kind(come.iter().copied()) {
             let head = format!(
                 "SELECT {RECORD_COLUMNS} FROM parked p JOIN record r ON r.kind = p.kind AND r.id = p.id \
                  JOIN channel c ON c.number = r.channel WHERE p.missing_kind = {} AND p.missing_id IN ",
@@ -157,12 +151,4 @@ async fn take_up(conn: &TxConn, records: &[Record]) -> Result<Vec<RecordKey>, Fa
         .map(|record| record.key)
         .filter(|key| !waiting.contains(key))
         .collect())
-}
-
-fn by_kind(keys: &[RecordKey]) -> HashMap<Kind, Vec<Value>> {
-    let mut kinds: HashMap<Kind, Vec<Value>> = HashMap::new();
-    for key in keys {
-        kinds.entry(key.kind).or_default().push(bytes(key.id.to_bytes()));
-    }
-    kinds
 }

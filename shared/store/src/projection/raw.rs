@@ -1,17 +1,20 @@
-//! The large multi-row statements that write typed tables: one statement carries hundreds of rows.
-//! The record store's own are in `crate::raw`.
+//! The large multi-row statements: one carries hundreds of rows, into the typed tables and the record store's own.
+//! Statements about the feed's head are in `crate::raw`.
+
+use std::collections::BTreeMap;
 
 use sea_orm::{DbBackend, Value};
-use supplysync_model::Fault;
+use supplysync_model::{Fault, Kind, RecordKey};
 
+use super::code::bytes;
 use crate::TxConn;
 
 /// Rows in one statement. Few sizes, so that each is prepared once and used again; at 17 columns the largest stays
 /// far below SQLite's 32,766 parameters.
 const SIZES: [usize; 4] = [500, 50, 5, 1];
 
-/// A typed table as it is written: its columns, the key first.
-pub(super) struct Table {
+/// A table as it is written: its columns, the key first.
+pub(crate) struct Table {
     /// Its name.
     pub name: &'static str,
     /// Its columns; the first `key` of them are the primary key.
@@ -21,13 +24,13 @@ pub(super) struct Table {
 }
 
 /// Rows of one table on their way into it, column by column in the table's order.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     table: &'static Table,
     values: Vec<Value>,
 }
 
 impl Rows {
-    pub(super) fn new(table: &'static Table) -> Rows {
+    pub(crate) fn new(table: &'static Table) -> Rows {
         Rows {
             table,
             values: Vec::new(),
@@ -35,13 +38,13 @@ impl Rows {
     }
 
     /// Adds a row; as many values as the table has columns.
-    pub(super) fn push<const N: usize>(&mut self, row: [Value; N]) {
+    pub(crate) fn push<const N: usize>(&mut self, row: [Value; N]) {
         debug_assert_eq!(N, self.table.columns.len(), "{}", self.table.name);
         self.values.extend(row);
     }
 
     /// Inserts the rows; one that is there already is overwritten.
-    pub(super) async fn upsert(self, conn: &TxConn) -> Result<(), Fault> {
+    pub(crate) async fn upsert(self, conn: &TxConn) -> Result<(), Fault> {
         let width = self.table.columns.len();
         let mut left = self.values.len() / width;
         let mut values = self.values.into_iter();
@@ -85,6 +88,26 @@ pub(super) async fn delete(conn: &TxConn, table: &str, column: &str, keys: Vec<V
         conn.execute(sql, values).await?;
     }
     Ok(())
+}
+
+/// Deletes rows of a table whose key is that of a record, set-based.
+pub(crate) async fn delete_records(conn: &TxConn, table: &str, keys: &[RecordKey]) -> Result<(), Fault> {
+    for (kind, ids) in by_kind(keys.iter().copied()) {
+        let head = format!("DELETE FROM {table} WHERE kind = {} AND id IN ", kind.0);
+        for (sql, values) in by_keys(conn.backend(), &head, ids) {
+            conn.execute(sql, values).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The ids of records by their kind.
+pub(crate) fn by_kind(keys: impl IntoIterator<Item = RecordKey>) -> BTreeMap<Kind, Vec<Value>> {
+    let mut kinds: BTreeMap<Kind, Vec<Value>> = BTreeMap::new();
+    for key in keys {
+        kinds.entry(key.kind).or_default().push(bytes(key.id.to_bytes()));
+    }
+    kinds
 }
 
 /// `head` followed by a list of keys, in as few statements as the sizes allow.

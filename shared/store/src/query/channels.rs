@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use supplysync_model::{Channel, Digest, Fault, Seq, SyncId};
 
 use super::column;
-use super::cursors::{digest, owner_of};
+use super::cursors::owner_of;
+use crate::digest::digest;
 use crate::Queries;
 use crate::fault::damaged;
 

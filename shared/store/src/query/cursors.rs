@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use sea_orm::QueryResult;
-use supplysync_model::{Channel, Digest, Fault, Kind, RecordId, RecordKey, Seq, StoreId, SyncId, Timestamp};
+use supplysync_model::{Channel, Digest, Fault, Kind, RecordKey, Seq, StoreId, SyncId, Timestamp};
 use supplysync_sync_core::{Cursor, Direction, OwnerProof};
 
 use super::column;
+use crate::digest::digest;
 use crate::fault::damaged;
+use crate::held::record_id;
 use crate::{Queries, TxConn, raw};
 
 const CURSORS: &str = "SELECT u.peer, u.channel, c.name, u.direction, u.state, u.seq, u.last_kind, u.last_id, \
@@ -181,22 +183,4 @@ fn last_key(row: &QueryResult) -> Result<Option<RecordKey>, Fault> {
             })
         })
         .transpose()
-}
-
-pub(super) fn record_id(bytes: Vec<u8>) -> Result<RecordId, Fault> {
-    bytes
-        .try_into()
-        .map(RecordId::from_bytes)
-        .map_err(|_| damaged("a record id that is not 16 bytes long"))
-}
-
-/// A digest as it is stored: the sum big-endian.
-pub(super) fn digest(count: i64, sum: Vec<u8>) -> Result<Digest, Fault> {
-    let sum = sum
-        .try_into()
-        .map_err(|_| damaged("a digest that is not 16 bytes long"))?;
-    Ok(Digest {
-        count: count as u64,
-        sum: u128::from_be_bytes(sum),
-    })
 }

@@ -8,7 +8,8 @@ use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::record_hash;
 
 use super::column;
-use super::cursors::{CursorRow, record_id};
+use super::cursors::CursorRow;
+use crate::held::record_id;
 use crate::projection::code::{self, status_number};
 use crate::projection::{RECORD_COLUMNS, stored_record};
 use crate::{Etag, Queries};

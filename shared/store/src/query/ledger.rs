@@ -144,12 +144,6 @@ impl Queries {
         }
         Ok(sent)
     }
-
-    pub(super) async fn channel_number(&self, channel: Channel) -> Result<Option<i32>, Fault> {
-        let sql = "SELECT number FROM channel WHERE name = $1";
-        let row = self.conn().row(sql, vec![channel.to_string().into()]).await?;
-        row.map(|row| column(&row, 0)).transpose()
-    }
 }
 
 /// One entry for both channels of a store.

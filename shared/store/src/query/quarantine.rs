@@ -6,9 +6,9 @@ use supplysync_record_codec::RecordBody;
 use uuid::Uuid;
 
 use super::column;
-use super::cursors::record_id;
 use super::page::{PageOf, PageQuery, cut, place};
 use crate::fault::damaged;
+use crate::held::record_id;
 use crate::{Queries, TxConn, raw};
 
 const COLUMNS: &str = "q.id, q.kind, q.record_id, c.name, q.from_site, q.reason, q.at, q.origin_site, q.epoch, \

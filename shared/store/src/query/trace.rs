@@ -6,7 +6,8 @@ use supplysync_sync_core::Cursor;
 use uuid::Uuid;
 
 use super::column;
-use super::cursors::{CursorRow, owner_of, record_id};
+use super::cursors::{CursorRow, owner_of};
+use crate::held::record_id;
 use super::quarantine::Quarantined;
 use crate::Queries;
 use crate::projection::code::text_key;

@@ -1,13 +1,13 @@
 //! Verification: what this site holds against its own books, and the last comparison with each peer.
 
-use std::collections::HashMap;
-
 use supplysync_model::{Channel, Digest, Fault, RecordHash, SyncId};
 use supplysync_sync_core::{BUCKETS, Direction, OwnerProof, bucket_of};
 
 use super::channels::ChannelInfo;
 use super::column;
-use super::cursors::{Compared, CursorRow, digest, record_id};
+use super::cursors::{Compared, CursorRow};
+use crate::digest::buckets;
+use crate::held::record_id;
 use super::deep::{Finding, Findings};
 use crate::Queries;
 use crate::fault::damaged;
@@ -126,7 +126,7 @@ impl Queries {
                 break;
             }
         }
-        let kept = self.buckets(info.number).await?;
+        let kept = buckets(self.conn(), info.number).await?;
         let wrong = (0i32..)
             .zip(&counted)
             .filter(|(bucket, counted)| kept.get(bucket).copied().unwrap_or_default() != **counted);
@@ -137,14 +137,6 @@ impl Queries {
             findings.add(Some(info.channel), None, words);
         }
         Ok(live)
-    }
-
-    async fn buckets(&self, number: i32) -> Result<HashMap<i32, Digest>, Fault> {
-        let sql = "SELECT bucket, count, sum FROM channel_digest WHERE channel = $1";
-        let rows = self.conn().rows(sql, vec![number.into()]).await?;
-        rows.iter()
-            .map(|row| Ok((column(row, 0)?, digest(column(row, 1)?, column(row, 2)?)?)))
-            .collect()
     }
 }
 
