@@ -1,11 +1,13 @@
 //! The dictionary of channels: a small number stands for a channel's name in every row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use sea_orm::Value;
 use supplysync_model::{Channel, Fault};
 
 use crate::fault::{damaged, database};
+use crate::projection::raw::by_keys;
 use crate::{Queries, WriteTx};
 
 /// Numbers of channels as committed. A number never changes, so what is cached stays true.
@@ -14,12 +16,19 @@ pub(crate) struct ChannelNumbers(Arc<RwLock<HashMap<Channel, i32>>>);
 
 impl ChannelNumbers {
     pub(crate) fn get(&self, channel: Channel) -> Option<i32> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&channel).copied()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&channel)
+            .copied()
     }
 
     /// Only numbers that are committed may come in: one given by a transaction that rolled back means nothing.
     pub(crate) fn learn(&self, numbers: impl IntoIterator<Item = (Channel, i32)>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).extend(numbers);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(numbers);
     }
 }
 
@@ -31,7 +40,34 @@ impl Queries {
         }
         let sql = "SELECT number FROM channel WHERE name = $1";
         let row = self.conn().row(sql, vec![channel.to_string().into()]).await?;
-        row.map(|row| row.try_get_by_index(0).map_err(database)).transpose()
+        row.map(|row| row.try_get_by_index(0).map_err(database))
+            .transpose()
+    }
+}
+
+impl Queries {
+    /// The channels of these numbers.
+    pub(crate) async fn channels_of(
+        &self,
+        numbers: impl Iterator<Item = i32>,
+    ) -> Result<HashMap<i32, Channel>, Fault> {
+        let numbers: BTreeSet<_> = numbers.collect();
+        let numbers = numbers.into_iter().map(Value::from).collect();
+        let mut channels = HashMap::new();
+        for (sql, values) in by_keys(
+            self.conn().backend(),
+            "SELECT number, name FROM channel WHERE number IN ",
+            numbers,
+        ) {
+            for row in self.conn().rows(sql, values).await? {
+                let name: String = row.try_get_by_index(1).map_err(database)?;
+                let channel = name
+                    .parse()
+                    .map_err(|_| damaged(format!("the channel {name:?}")))?;
+                channels.insert(row.try_get_by_index(0).map_err(database)?, channel);
+            }
+        }
+        Ok(channels)
     }
 }
 

@@ -20,7 +20,11 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// With the measured defaults: four readers, four writers.
     pub fn new(url: impl Into<String>) -> StoreConfig {
-        StoreConfig { url: SecretString::from(url.into()), max_readers: 4, max_writers: 4 }
+        StoreConfig {
+            url: SecretString::from(url.into()),
+            max_readers: 4,
+            max_writers: 4,
+        }
     }
 }
 

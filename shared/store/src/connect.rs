@@ -66,7 +66,10 @@ pub(crate) async fn existing(config: &StoreConfig) -> Result<Pools, Fault> {
         Target::Sqlite(path) if !path.exists() => Err(Fault::new(
             FaultCode::FailedPrecondition,
             Reason::DATABASE_NOT_INITIALISED,
-            format!("there is no database at {}: run `init` first, or correct the path", path.display()),
+            format!(
+                "there is no database at {}: run `init` first, or correct the path",
+                path.display()
+            ),
         )),
         Target::Sqlite(path) => sqlite(config, path, false).await,
         Target::Postgres(options) => postgres(config, *options).await,
@@ -76,20 +79,26 @@ pub(crate) async fn existing(config: &StoreConfig) -> Result<Pools, Fault> {
 fn target(config: &StoreConfig) -> Result<Target, Fault> {
     let url = config.url.expose_secret();
     // The URL may hold a password, so no message repeats it.
-    let wrong = |message: &str| Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message);
+    let wrong =
+        |message: &str| Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message);
     if let Some(rest) = url.strip_prefix("sqlite:") {
         let path = rest.strip_prefix("//").unwrap_or(rest);
         if path.is_empty() || path.starts_with(':') || path.contains('?') {
-            return Err(wrong("the database URL names no file: write sqlite:///path/to/file.db"));
+            return Err(wrong(
+                "the database URL names no file: write sqlite:///path/to/file.db",
+            ));
         }
         return Ok(Target::Sqlite(PathBuf::from(path)));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| wrong("the database URL is not of the form postgres://user:password@host:port/database"))?;
+        let options = PgConnectOptions::from_str(url).map_err(|_| {
+            wrong("the database URL is not of the form postgres://user:password@host:port/database")
+        })?;
         return Ok(Target::Postgres(Box::new(options)));
     }
-    Err(wrong("the database URL begins with neither sqlite: nor postgres://"))
+    Err(wrong(
+        "the database URL begins with neither sqlite: nor postgres://",
+    ))
 }
 
 async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Pools, Fault> {
@@ -124,7 +133,11 @@ async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Poo
         backend: DbBackend::Sqlite,
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
-        sqlite: Some(SqliteFile { path, upkeep, _lock: lock }),
+        sqlite: Some(SqliteFile {
+            path,
+            upkeep,
+            _lock: lock,
+        }),
     })
 }
 
@@ -181,7 +194,10 @@ async fn refuse_foreign(path: &Path, create: bool) -> Result<(), Fault> {
         Fault::new(
             FaultCode::FailedPrecondition,
             Reason::DATABASE_FOREIGN,
-            format!("{} is not a database of this program, and nothing was changed in it", path.display()),
+            format!(
+                "{} is not a database of this program, and nothing was changed in it",
+                path.display()
+            ),
         )
     };
     match looked.await {
@@ -244,7 +260,11 @@ fn unreachable(error: sqlx::Error) -> Fault {
 pub(crate) async fn durability(pools: &Pools) -> Result<Durability, Fault> {
     let (backend, names, prefix): (_, &[&'static str], _) = match pools.backend {
         DbBackend::Sqlite => ("sqlite", &["journal_mode", "synchronous"], "PRAGMA"),
-        _ => ("postgres", &["fsync", "synchronous_commit", "full_page_writes"], "SHOW"),
+        _ => (
+            "postgres",
+            &["fsync", "synchronous_commit", "full_page_writes"],
+            "SHOW",
+        ),
     };
     let mut settings = Vec::new();
     for name in names {
@@ -258,11 +278,17 @@ pub(crate) async fn durability(pools: &Pools) -> Result<Durability, Fault> {
         settings.push((*name, value));
     }
     let is = |name: &str, wanted: &[&str]| {
-        settings.iter().any(|(key, value)| *key == name && wanted.contains(&value.as_str()))
+        settings
+            .iter()
+            .any(|(key, value)| *key == name && wanted.contains(&value.as_str()))
     };
     let durable = match pools.backend {
         DbBackend::Sqlite => is("journal_mode", &["wal"]) && is("synchronous", &["2", "3"]),
         _ => is("fsync", &["on"]) && is("synchronous_commit", &["on", "remote_apply"]),
     };
-    Ok(Durability { backend, settings, durable })
+    Ok(Durability {
+        backend,
+        settings,
+        durable,
+    })
 }

@@ -9,8 +9,12 @@ use crate::fault::{damaged, database};
 use crate::projection::raw::{Rows, Table};
 use crate::{Queries, TxConn};
 
-const CHANNEL_DIGEST: Table =
-    Table { name: "channel_digest", columns: &["channel", "bucket", "count", "sum"], key: 2 };
+const CHANNEL_DIGEST: Table = Table {
+    name: "channel_digest",
+    columns: &["channel", "bucket", "count", "sum"],
+    key: 2,
+    keep: 0,
+};
 
 /// What one transaction adds to and takes from the digests and totals of channels.
 #[derive(Debug, Default)]
@@ -58,7 +62,11 @@ impl Deltas {
         let mut rows = Rows::new(&CHANNEL_DIGEST);
         for (channel, delta) in self.0 {
             let sql = "UPDATE channel SET records = records + $1, bytes = bytes + $2 WHERE number = $3";
-            conn.execute(sql, vec![delta.records.into(), delta.bytes.into(), channel.into()]).await?;
+            conn.execute(
+                sql,
+                vec![delta.records.into(), delta.bytes.into(), channel.into()],
+            )
+            .await?;
             let kept = buckets(conn, channel).await?;
             for (bucket, mut change) in delta.buckets {
                 change.fold(kept.get(&i32::from(bucket)).copied().unwrap_or_default());
@@ -100,6 +108,11 @@ pub(crate) async fn buckets(conn: &TxConn, number: i32) -> Result<BTreeMap<i32, 
 
 /// A digest as it is stored: the sum big-endian.
 pub(crate) fn digest(count: i64, sum: Vec<u8>) -> Result<Digest, Fault> {
-    let sum = sum.try_into().map_err(|_| damaged("a digest that is not 16 bytes long"))?;
-    Ok(Digest { count: count as u64, sum: u128::from_be_bytes(sum) })
+    let sum = sum
+        .try_into()
+        .map_err(|_| damaged("a digest that is not 16 bytes long"))?;
+    Ok(Digest {
+        count: count as u64,
+        sum: u128::from_be_bytes(sum),
+    })
 }

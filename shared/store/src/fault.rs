@@ -36,12 +36,15 @@ pub(crate) fn damaged(what: impl Into<String>) -> Fault {
     Fault::new(
         FaultCode::DataLoss,
         Reason::DATABASE_FAILED,
-        format!("the database holds something that this program never writes ({what}); restore it from a backup"),
+        format!(
+            "the database holds something that this program never writes ({what}); restore it from a backup"
+        ),
     )
 }
 
 fn lost_a_race(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error
+    else {
         return false;
     };
     let sqlx::Error::Database(inner) = inner.deref() else {

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use sea_orm::QueryResult;
-use supplysync_model::{Epoch, Fault, Kind, RecordHash, RecordId, RecordKey, Seq, SyncId};
+use supplysync_model::{Epoch, Fault, Kind, Record, RecordHash, RecordId, RecordKey, Seq, SyncId};
 
 use crate::fault::{damaged, database};
 use crate::projection::raw::{by_keys, by_kind};
+use crate::projection::{RECORD_COLUMNS, stored_record};
 use crate::{TxConn, raw};
 
 /// The columns that [`held`] reads, of `record`.
-const COLUMNS: &str = "kind, id, channel, seq, origin_site, epoch, revision, schema, deleted, hash, LENGTH(body)";
+const COLUMNS: &str =
+    "kind, id, channel, seq, origin_site, epoch, revision, schema, deleted, hash, LENGTH(body)";
 
 /// A record as it is held, without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,26 @@ pub(crate) async fn by_key(
     Ok(found)
 }
 
+/// Those of the records that are held, with their bodies.
+pub(crate) async fn whole(
+    conn: &TxConn,
+    keys: impl IntoIterator<Item = RecordKey>,
+) -> Result<Vec<Record>, Fault> {
+    let mut found = Vec::new();
+    for (kind, ids) in by_kind(keys) {
+        let head = format!(
+            "SELECT {RECORD_COLUMNS} FROM record r JOIN channel c ON c.number = r.channel WHERE r.kind = {} AND r.id IN ",
+            kind.0
+        );
+        for (sql, values) in by_keys(conn.backend(), &head, ids) {
+            for row in conn.rows(sql, values).await? {
+                found.push(stored_record(&row)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The records of a channel in a range of keys, exclusive below and inclusive above: at most `limit`, in key order.
 pub(crate) async fn in_range(
     conn: &TxConn,
@@ -75,7 +97,9 @@ fn held(row: &QueryResult) -> Result<(RecordKey, Held), Fault> {
         id: record_id(row.try_get_by_index(1).map_err(database)?)?,
     };
     let hash: Vec<u8> = row.try_get_by_index(9).map_err(database)?;
-    let hash = hash.try_into().map_err(|_| damaged("a record hash that is not 16 bytes long"))?;
+    let hash = hash
+        .try_into()
+        .map_err(|_| damaged("a record hash that is not 16 bytes long"))?;
     let held = Held {
         channel: row.try_get_by_index(2).map_err(database)?,
         seq: row.try_get_by_index::<i64>(3).map_err(database)? as Seq,

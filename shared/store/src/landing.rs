@@ -6,18 +6,29 @@ use std::collections::HashMap;
 use supplysync_model::{Fault, Record, RecordKey};
 use supplysync_record_codec::RecordBody;
 
+use crate::WriteTx;
 use crate::digest::Deltas;
 use crate::held::Held;
 use crate::projection::raw::{Rows, Table, delete_records};
 use crate::projection::{self, Projected};
-use crate::WriteTx;
 
 const RECORD: Table = Table {
     name: "record",
     columns: &[
-        "kind", "id", "channel", "seq", "origin_site", "epoch", "revision", "schema", "deleted", "hash", "body",
+        "kind",
+        "id",
+        "channel",
+        "seq",
+        "origin_site",
+        "epoch",
+        "revision",
+        "schema",
+        "deleted",
+        "hash",
+        "body",
     ],
     key: 2,
+    keep: 0,
 };
 
 /// A record to write, with its body decoded before the transaction; `None` when it can't be read or there is none.

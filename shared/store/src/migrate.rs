@@ -82,7 +82,8 @@ pub(crate) async fn look(connection: &DatabaseConnection) -> Result<Found, Fault
 
 async fn begin(pools: &Pools) -> Result<DatabaseTransaction, Fault> {
     let options = TransactionOptions {
-        sqlite_transaction_mode: (pools.backend == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate),
+        sqlite_transaction_mode: (pools.backend == DbBackend::Sqlite)
+            .then_some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
     let tx = pools.writer.begin_with_options(options).await.map_err(database)?;

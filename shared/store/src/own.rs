@@ -85,7 +85,13 @@ impl WriteTx {
                 None => {
                     seq += 1;
                     written.push(outcome(record.key, epoch, seq, true));
-                    records.push((seal(Record { revision: seq, ..record }), &change.body));
+                    records.push((
+                        seal(Record {
+                            revision: seq,
+                            ..record
+                        }),
+                        &change.body,
+                    ));
                 }
             }
         }
@@ -106,14 +112,19 @@ impl WriteTx {
     /// P1: the ownership that each channel is written under, or a refusal that names the owner.
     async fn epochs(&self, changes: &[OwnChange]) -> Result<HashMap<Channel, Epoch>, Fault> {
         let channels: HashSet<_> = changes.iter().map(|change| change.body.channel()).collect();
-        let assignments = self.assignments_now(channels.iter().filter_map(|channel| channel.store())).await?;
+        let assignments = self
+            .assignments_now(channels.iter().filter_map(|channel| channel.store()))
+            .await?;
         let mut epochs = HashMap::with_capacity(channels.len());
         for channel in channels {
             let assignment = channel.store().and_then(|store| assignments.get(&store));
             may_write(channel, self.sync_id(), assignment).map_err(|reason| refusal(reason, assignment))?;
             let epoch = match assignment {
                 Some(assignment) => assignment.epoch,
-                None => Epoch { incarnation: self.head.incarnation.map_or(0, |life| life.counter), counter: 0 },
+                None => Epoch {
+                    incarnation: self.head.incarnation.map_or(0, |life| life.counter),
+                    counter: 0,
+                },
             };
             epochs.insert(channel, epoch);
         }
@@ -128,21 +139,32 @@ impl WriteTx {
         let stores: Vec<_> = stores.collect();
         let found = self.assignments(&stores).await?;
         let valid = found.into_iter().filter(|assignment| !assignment.retired);
-        Ok(valid.map(|assignment| (assignment.value.store, assignment.value)).collect())
+        Ok(valid
+            .map(|assignment| (assignment.value.store, assignment.value))
+            .collect())
     }
 }
 
 /// How many changes there are before one whose record came already.
 fn distinct(changes: &[OwnChange]) -> usize {
     let mut seen = HashSet::with_capacity(changes.len());
-    changes.iter().take_while(|change| seen.insert(change.body.key())).count()
+    changes
+        .iter()
+        .take_while(|change| seen.insert(change.body.key()))
+        .count()
 }
 
 fn check_version(change: &OwnChange, old: Option<&Held>) -> Result<(), Fault> {
     let key = change.body.key();
-    let now = old.map(|old| Etag { epoch: old.epoch, revision: old.revision });
+    let now = old.map(|old| Etag {
+        epoch: old.epoch,
+        revision: old.revision,
+    });
     if change.expected.is_some() && change.expected != now {
-        let message = format!("the {} has changed since it was read: read it again and repeat", key.kind);
+        let message = format!(
+            "the {} has changed since it was read: read it again and repeat",
+            key.kind
+        );
         return Err(Fault::new(FaultCode::Aborted, Reason::STALE_ETAG, message));
     }
     if old.is_some_and(|old| known_schema(key.kind).is_none_or(|known| old.schema > known)) {
@@ -150,7 +172,11 @@ fn check_version(change: &OwnChange, old: Option<&Held>) -> Result<(), Fault> {
             "the {} was written by a newer version of this program: update this server before you change it",
             key.kind
         );
-        return Err(Fault::new(FaultCode::FailedPrecondition, Reason::NOT_IN_THIS_VERSION, message));
+        return Err(Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::NOT_IN_THIS_VERSION,
+            message,
+        ));
     }
     Ok(())
 }
@@ -159,7 +185,11 @@ fn check_version(change: &OwnChange, old: Option<&Held>) -> Result<(), Fault> {
 fn record(change: &OwnChange, channel: Channel, site: SyncId, epoch: Epoch) -> Result<Record, Fault> {
     let key = change.body.key();
     let (schema, body) = change.body.encode();
-    let body = if change.deleted && channel.store().is_some() { Bytes::new() } else { body };
+    let body = if change.deleted && channel.store().is_some() {
+        Bytes::new()
+    } else {
+        body
+    };
     if body.len() > MAX_BODY_BYTES {
         let message = format!(
             "the {} takes {} bytes, and the limit is {MAX_BODY_BYTES}: shorten it, or divide it",
@@ -183,11 +213,21 @@ fn record(change: &OwnChange, channel: Channel, site: SyncId, epoch: Epoch) -> R
 
 /// Whether the record is held exactly so: its hash under the held version would be the held hash.
 fn same(record: &Record, old: &Held) -> bool {
-    old.epoch == record.epoch && seal(Record { revision: old.revision, ..record.clone() }).hash == old.hash
+    old.epoch == record.epoch
+        && seal(Record {
+            revision: old.revision,
+            ..record.clone()
+        })
+        .hash
+            == old.hash
 }
 
 fn outcome(key: RecordKey, epoch: Epoch, revision: Seq, changed: bool) -> Written {
-    Written { key, etag: Etag { epoch, revision }, changed }
+    Written {
+        key,
+        etag: Etag { epoch, revision },
+        changed,
+    }
 }
 
 fn refusal(reason: Reason, assignment: Option<&Assignment>) -> Fault {

@@ -39,7 +39,12 @@ impl Store {
     }
 
     /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation.
-    pub async fn grant_lease(&self, site: SyncId, session: u64, incarnation: Incarnation) -> Result<(), Fault> {
+    pub async fn grant_lease(
+        &self,
+        site: SyncId,
+        session: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), Fault> {
         let _ = (site, session, incarnation);
         Err(Fault::internal("grant_lease: landing next"))
     }

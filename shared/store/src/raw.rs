@@ -1,7 +1,7 @@
 //! Statements written by hand: the feed's head, and the large multi-row ones that carry a batch.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
-use supplysync_model::{Chain, Fault, Incarnation, Seq, SyncId};
+use supplysync_model::{Chain, Checkpoint, Fault, Incarnation, Seq, SyncId, Timestamp};
 
 use crate::fault::{damaged, database};
 use crate::tx::{Head, TxConn, chain_of};
@@ -26,9 +26,35 @@ pub(crate) async fn lock_head(conn: &TxConn) -> Result<Head, Fault> {
 /// Moves the head and keeps the chain there.
 pub(crate) async fn store_head(conn: &TxConn, seq: Seq, chain: Chain) -> Result<(), Fault> {
     let values = || vec![Value::from(seq as i64), Value::from(chain.0.to_vec())];
-    conn.execute("UPDATE feed_head SET seq = $1, chain = $2 WHERE id = 1", values()).await?;
-    conn.execute("INSERT INTO feed_chain (seq, chain) VALUES ($1, $2)", values()).await?;
+    conn.execute("UPDATE feed_head SET seq = $1, chain = $2 WHERE id = 1", values())
+        .await?;
+    conn.execute("INSERT INTO feed_chain (seq, chain) VALUES ($1, $2)", values())
+        .await?;
     Ok(())
+}
+
+/// Keeps a peer's feed at the snapshot of what was applied of it, in the transaction that applies.
+pub(crate) async fn store_checkpoint(
+    conn: &TxConn,
+    peer: SyncId,
+    checkpoint: Checkpoint,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO peer \
+               (site, checkpoint_incarnation, checkpoint_random, checkpoint_seq, checkpoint_chain, seen_at) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (site) DO UPDATE SET \
+               checkpoint_incarnation = excluded.checkpoint_incarnation, \
+               checkpoint_random = excluded.checkpoint_random, checkpoint_seq = excluded.checkpoint_seq, \
+               checkpoint_chain = excluded.checkpoint_chain, seen_at = excluded.seen_at";
+    let values = vec![
+        i32::from(peer.get()).into(),
+        i64::from(checkpoint.incarnation.counter).into(),
+        (checkpoint.incarnation.random as i64).into(),
+        (checkpoint.seq as i64).into(),
+        checkpoint.chain.0.to_vec().into(),
+        now.0.into(),
+    ];
+    conn.execute(sql, values).await.map(drop)
 }
 
 fn head_of(row: Option<QueryResult>) -> Result<Head, Fault> {
@@ -54,16 +80,24 @@ pub(crate) fn site(number: i32) -> Result<SyncId, Fault> {
 
 pub(crate) fn incarnation(counter: Option<i64>, random: Option<i64>) -> Option<Incarnation> {
     let (counter, random) = counter.zip(random)?;
-    Some(Incarnation { counter: counter as u32, random: random as u64 })
+    Some(Incarnation {
+        counter: counter as u32,
+        random: random as u64,
+    })
 }
 
 /// Whose database it is, and its head; an initialised one has both.
 pub(crate) async fn read_identity<C: ConnectionTrait>(connection: &C) -> Result<(Identity, Seq), Fault> {
-    let statement = Statement::from_string(connection.get_database_backend(), "SELECT seq FROM feed_head WHERE id = 1");
+    let statement = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT seq FROM feed_head WHERE id = 1",
+    );
     let row = connection.query_one_raw(statement).await.map_err(database)?;
     let row = row.ok_or_else(|| damaged("no feed_head"))?;
     let seq = row.try_get_by_index::<i64>(0).map_err(database)? as Seq;
-    let identity = find_identity(connection).await?.ok_or_else(|| damaged("no identity"))?;
+    let identity = find_identity(connection)
+        .await?
+        .ok_or_else(|| damaged("no identity"))?;
     Ok((identity, seq))
 }
 
@@ -99,5 +133,9 @@ pub(crate) async fn insert_identity<C: ConnectionTrait>(
         Value::from(Chain::default().0.to_vec()),
     ];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    connection.execute_raw(statement).await.map_err(database).map(drop)
+    connection
+        .execute_raw(statement)
+        .await
+        .map_err(database)
+        .map(drop)
 }

@@ -51,10 +51,10 @@ impl Store {
     /// one from the primary at its first session. Refuses a database that has an identity already.
     pub async fn init(config: StoreConfig, identity: NewIdentity, deps: StoreDeps) -> Result<Store, Fault> {
         let pools = connect::create(&config).await?;
-        let incarnation = identity
-            .sync_id
-            .is_primary()
-            .then(|| Incarnation { counter: 1, random: deps.random.u64() });
+        let incarnation = identity.sync_id.is_primary().then(|| Incarnation {
+            counter: 1,
+            random: deps.random.u64(),
+        });
         migrate::initialise(&pools, &identity, incarnation).await?;
         Store::start(pools, deps).await
     }
@@ -79,16 +79,26 @@ impl Store {
             head,
             upkeep,
         };
-        Ok(Store { inner: Arc::new(inner) })
+        Ok(Store {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Whose database it is.
     pub fn identity(&self) -> Identity {
-        self.inner.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .identity
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_incarnation(&self, incarnation: Incarnation) {
-        self.inner.identity.write().unwrap_or_else(PoisonError::into_inner).incarnation = Some(incarnation);
+        self.inner
+            .identity
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .incarnation = Some(incarnation);
     }
 
     /// This site.
@@ -109,9 +119,13 @@ impl Store {
         F: for<'t> Fn(&'t mut WriteTx) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync + 'static,
     {
         let store = self.clone();
-        #[expect(clippy::disallowed_methods, reason = "cancelling the caller must not cut a transaction")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "cancelling the caller must not cut a transaction"
+        )]
         let task = tokio::spawn(async move { store.write_repeating(name, f).await });
-        task.await.unwrap_or_else(|panicked| Err(Fault::internal(panicked)))
+        task.await
+            .unwrap_or_else(|panicked| Err(Fault::internal(panicked)))
     }
 
     async fn write_repeating<T, F>(&self, name: &'static str, f: F) -> Result<T, Fault>

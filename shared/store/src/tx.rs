@@ -7,8 +7,8 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use supplysync_model::{
-    Assignment, Chain, Checkpoint, Fault, Incarnation, Record, RecordHash, RecordKey, Seq, StoreId, SyncId, Timestamp,
-    uuid_v7,
+    Assignment, Chain, Checkpoint, Fault, Incarnation, Record, RecordHash, RecordKey, Seq, StoreId, SyncId,
+    Timestamp, uuid_v7,
 };
 use supplysync_sync_core::extend_chain;
 use uuid::Uuid;
@@ -43,12 +43,22 @@ impl TxConn {
 
     /// All rows of a query; the query itself says how many at most.
     pub async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<QueryResult>, Fault> {
-        self.tx.query_all_raw(self.statement(sql, values)).await.map_err(database)
+        self.tx
+            .query_all_raw(self.statement(sql, values))
+            .await
+            .map_err(database)
     }
 
     /// The first row of a query.
-    pub async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<QueryResult>, Fault> {
-        self.tx.query_one_raw(self.statement(sql, values)).await.map_err(database)
+    pub async fn row(
+        &self,
+        sql: impl Into<String>,
+        values: Vec<Value>,
+    ) -> Result<Option<QueryResult>, Fault> {
+        self.tx
+            .query_one_raw(self.statement(sql, values))
+            .await
+            .map_err(database)
     }
 
     fn statement(&self, sql: impl Into<String>, values: Vec<Value>) -> Statement {
@@ -69,7 +79,11 @@ pub(crate) struct Head {
 impl Head {
     /// As the peer is told; `None` before the database has an incarnation.
     pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
-        self.incarnation.map(|incarnation| Checkpoint { incarnation, seq: self.seq, chain: self.chain })
+        self.incarnation.map(|incarnation| Checkpoint {
+            incarnation,
+            seq: self.seq,
+            chain: self.chain,
+        })
     }
 }
 
@@ -139,11 +153,23 @@ impl ReadTx {
                 ..TransactionOptions::default()
             },
         };
-        let tx = store.pools.readers.begin_with_options(options).await.map_err(database)?;
+        let tx = store
+            .pools
+            .readers
+            .begin_with_options(options)
+            .await
+            .map_err(database)?;
         let conn = TxConn { tx };
         let head = raw::read_head(&conn).await?;
         let now = store.deps.clock.now();
-        Ok(ReadTx { queries: Queries { conn, head, numbers: store.numbers.clone(), now } })
+        Ok(ReadTx {
+            queries: Queries {
+                conn,
+                head,
+                numbers: store.numbers.clone(),
+                now,
+            },
+        })
     }
 
     pub(crate) async fn end(self) -> Result<(), Fault> {
@@ -186,12 +212,22 @@ impl WriteTx {
                 ..TransactionOptions::default()
             },
         };
-        let tx = store.pools.writer.begin_with_options(options).await.map_err(database)?;
+        let tx = store
+            .pools
+            .writer
+            .begin_with_options(options)
+            .await
+            .map_err(database)?;
         let conn = TxConn { tx };
         let head = raw::lock_head(&conn).await?;
         let now = store.deps.clock.now();
         Ok(WriteTx {
-            queries: Queries { conn, head, numbers: store.numbers.clone(), now },
+            queries: Queries {
+                conn,
+                head,
+                numbers: store.numbers.clone(),
+                now,
+            },
             deps: store.deps.clone(),
             written: Vec::new(),
             new_numbers: Vec::new(),
@@ -241,7 +277,10 @@ impl WriteTx {
 }
 
 pub(crate) fn chain_of(bytes: Vec<u8>) -> Result<Chain, Fault> {
-    bytes.try_into().map(Chain).map_err(|_| damaged("a chain that is not 16 bytes long"))
+    bytes
+        .try_into()
+        .map(Chain)
+        .map_err(|_| damaged("a chain that is not 16 bytes long"))
 }
 
 impl Queries {

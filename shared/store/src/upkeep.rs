@@ -31,7 +31,10 @@ impl Upkeep {
         let done = Arc::new(AtomicU64::new(0));
         let due = Arc::new(Notify::new());
         let checkpoint = checkpoints(sqlite.upkeep.clone(), log.clone(), done.clone(), due.clone());
-        #[expect(clippy::disallowed_methods, reason = "ends with the store, which holds its handle")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "ends with the store, which holds its handle"
+        )]
         let task = tokio::spawn(checkpoint).abort_handle();
         Some(Upkeep { log, done, due, task })
     }

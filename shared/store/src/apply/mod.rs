@@ -1,15 +1,138 @@
-//! Applying a batch: one transaction moves records, projections, digests, chain and cursors together.
+//! Applying a batch: one transaction moves records, projections, digests, chain and cursors together (P5).
 
-use supplysync_model::Fault;
+mod judge;
+mod position;
+mod range;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use supplysync_model::{Fault, FaultCode, Reason, RecordKey, SyncId};
+use supplysync_record_codec::{CodecError, RecordBody};
 use supplysync_sync_core::{ApplyOutcome, ApplyRequest};
 
-use crate::Store;
+use crate::digest::Deltas;
+use crate::fault::{damaged, database};
+use crate::held::{self, Held};
+use crate::landing::Landing;
+use crate::{Store, WriteTx};
+use judge::Judged;
+
+/// A batch with its bodies decoded, before the transaction begins: in the order of the parts and their records.
+struct Decoded {
+    request: ApplyRequest,
+    bodies: Vec<Vec<Result<Option<RecordBody>, CodecError>>>,
+}
 
 impl Store {
     /// Applies a batch durably. `SESSION_FENCED` when the lease is gone, `PROTOCOL_VIOLATION` when a part does not
     /// start where this site stands. A record that is refused is quarantined; it never fails the batch.
     pub async fn apply(&self, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
-        let _ = request;
-        Err(Fault::internal("apply: landing next"))
+        let batch = Arc::new(decode(request)?);
+        self.write("apply batch", move |tx| {
+            let batch = batch.clone();
+            Box::pin(async move { tx.apply(&batch).await })
+        })
+        .await
     }
+}
+
+impl WriteTx {
+    async fn apply(&mut self, batch: &Decoded) -> Result<ApplyOutcome, Fault> {
+        let request = &batch.request;
+        if let Some(session) = request.lease {
+            self.check_lease(request.peer, session).await?;
+        }
+        let positions = self.positions(request).await?;
+        let held = self.held_before(request).await?;
+        let leftovers = self.leftovers(request).await?;
+        let Judged {
+            apply,
+            refused,
+            local,
+            duplicates,
+        } = self.judge(batch, &held, &leftovers).await?;
+        let here = self.sync_id();
+        let aside: Vec<_> = refused
+            .iter()
+            .copied()
+            .chain(local.iter().map(|work| work.change(here)))
+            .collect();
+        self.set_changes_aside(&aside).await?;
+        let landings: Vec<_> = apply
+            .iter()
+            .map(|(record, body)| Landing { record, body: *body })
+            .collect();
+        let mut deltas = Deltas::default();
+        self.vanish(&leftovers, &mut deltas).await?;
+        self.land(&landings, &held, &mut deltas).await?;
+        deltas.store(self.conn()).await?;
+        let applied: Vec<_> = apply.iter().map(|(record, _)| record.key).collect();
+        self.supersede(request.peer, &applied).await?;
+        self.extend().await?;
+        let (channels, comparisons) = self.advance(request, positions).await?;
+        Ok(ApplyOutcome {
+            channels,
+            refused: refused.iter().map(|change| change.refusal()).collect(),
+            comparisons,
+            head: self
+                .head
+                .checkpoint()
+                .ok_or_else(|| damaged("a batch came before an incarnation"))?,
+            applied: landings.len() as u64,
+            duplicates,
+        })
+    }
+
+    async fn check_lease(&self, site: SyncId, session: u64) -> Result<(), Fault> {
+        let sql = "SELECT session FROM session_lease WHERE site = $1";
+        let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
+        let holder = row
+            .map(|row| row.try_get_by_index::<i64>(0).map_err(database))
+            .transpose()?;
+        if holder == Some(session as i64) {
+            return Ok(());
+        }
+        let message = format!("a newer session speaks for site {site}; this one ends");
+        Err(Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::SESSION_FENCED,
+            message,
+        ))
+    }
+
+    async fn held_before(&self, request: &ApplyRequest) -> Result<HashMap<RecordKey, Held>, Fault> {
+        let records = request.parts.iter().flat_map(|part| &part.records);
+        held::by_key(self.conn(), records.map(|record| record.key)).await
+    }
+}
+
+fn decode(request: ApplyRequest) -> Result<Decoded, Fault> {
+    let mut seen = HashSet::new();
+    let mut bodies = Vec::with_capacity(request.parts.len());
+    for part in &request.parts {
+        if let Some(twice) = part.records.iter().find(|record| !seen.insert(record.key)) {
+            return Err(violation(format!("{} comes twice in one batch", twice.key)));
+        }
+        if let Some(stray) = part.records.iter().find(|record| record.channel != part.channel) {
+            return Err(violation(format!("{} comes outside its channel", stray.key)));
+        }
+        let of_part = part.records.iter().map(|record| {
+            // A tombstone of store data has no body to read.
+            if record.deleted && record.body.is_empty() {
+                return Ok(None);
+            }
+            match RecordBody::of_record(record) {
+                Ok(body) => Ok(Some(body)),
+                Err(error) if error.waits_for_upgrade() => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        bodies.push(of_part.collect());
+    }
+    Ok(Decoded { request, bodies })
+}
+
+fn violation(what: impl Into<String>) -> Fault {
+    Fault::new(FaultCode::FailedPrecondition, Reason::PROTOCOL_VIOLATION, what)
 }

@@ -21,6 +21,7 @@ pub(super) const UNIT: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const ITEM: Table = Table {
@@ -45,6 +46,7 @@ pub(super) const ITEM: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const NAME: Table = Table {
@@ -54,6 +56,7 @@ pub(super) const NAME: Table = Table {
         "email", "store_id", "retired", "epoch", "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const STORE: Table = Table {
@@ -63,12 +66,14 @@ pub(super) const STORE: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const SITE: Table = Table {
     name: "site",
     columns: &["sync_id", "name", "url", "retired", "epoch", "revision"],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const ASSIGNMENT: Table = Table {
@@ -84,6 +89,7 @@ pub(super) const ASSIGNMENT: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const SITE_SETTINGS: Table = Table {
@@ -97,12 +103,14 @@ pub(super) const SITE_SETTINGS: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const SITE_COPY: Table = Table {
     name: "site_copy",
     columns: &["sync_id", "store_id"],
     key: 2,
+    keep: 0,
 };
 
 /// The columns that every master row ends with.

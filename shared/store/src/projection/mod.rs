@@ -68,12 +68,21 @@ pub async fn apply(conn: &TxConn, changes: &[Projected<'_>]) -> Result<Vec<Parke
     park(conn, &waiting).await?;
     if had_parked {
         let waiting: HashSet<_> = waiting.iter().map(|(key, _)| *key).collect();
-        let projected = readable.iter().map(|(record, _)| record.key).filter(|key| !waiting.contains(key));
+        let projected = readable
+            .iter()
+            .map(|(record, _)| record.key)
+            .filter(|key| !waiting.contains(key));
         let settled: Vec<_> = projected.chain(removed).collect();
         unpark(conn, &settled).await?;
         retry_waiting_for(conn, settled).await?;
     }
-    Ok(waiting.into_iter().map(|(key, why)| Parked { key, reason: why.reason }).collect())
+    Ok(waiting
+        .into_iter()
+        .map(|(key, why)| Parked {
+            key,
+            reason: why.reason,
+        })
+        .collect())
 }
 
 /// Removes the projections of records that vanished, and what is noted of them.
@@ -101,10 +110,13 @@ async fn project(
     readable: &[(&Record, &RecordBody)],
     any_parked: bool,
 ) -> Result<Vec<(RecordKey, Why)>, Fault> {
-    let (stock, other): (Vec<_>, Vec<_>) =
-        readable.iter().copied().partition(|(_, body)| matches!(body, RecordBody::StockLine(_)));
-    let (history, master): (Vec<_>, Vec<_>) =
-        other.into_iter().partition(|(_, body)| matches!(body, RecordBody::Transaction(_)));
+    let (stock, other): (Vec<_>, Vec<_>) = readable
+        .iter()
+        .copied()
+        .partition(|(_, body)| matches!(body, RecordBody::StockLine(_)));
+    let (history, master): (Vec<_>, Vec<_>) = other
+        .into_iter()
+        .partition(|(_, body)| matches!(body, RecordBody::Transaction(_)));
     write::master(conn, &master).await?;
     if stock.is_empty() && history.is_empty() {
         return Ok(Vec::new());
@@ -134,5 +146,8 @@ fn last_of_each<'a>(changes: &[Projected<'a>]) -> Vec<Projected<'a>> {
 }
 
 fn etag_values(record: &Record) -> [Value; 2] {
-    [(record.epoch.packed() as i64).into(), (record.revision as i64).into()]
+    [
+        (record.epoch.packed() as i64).into(),
+        (record.revision as i64).into(),
+    ]
 }

@@ -1,9 +1,8 @@
 //! Parked records: applied but not projectable yet, with what they wait for; retried when that comes, and at start-up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use sea_orm::Value;
-use supplysync_model::{Fault, Kind, Record, RecordKey};
+use supplysync_model::{Fault, Record, RecordKey};
 use supplysync_record_codec::RecordBody;
 
 use super::code::{bytes, optional_bytes};
@@ -18,6 +17,7 @@ const PARKED: Table = Table {
     name: "parked",
     columns: &["kind", "id", "reason", "missing_kind", "missing_id"],
     key: 2,
+    keep: 0,
 };
 
 /// Why a record is parked.

@@ -21,6 +21,8 @@ pub(crate) struct Table {
     pub columns: &'static [&'static str],
     /// How many columns make the key.
     pub key: usize,
+    /// The last so many columns keep what they hold when the new value is null.
+    pub keep: usize,
 }
 
 /// Rows of one table on their way into it, column by column in the table's order.
@@ -68,9 +70,17 @@ impl Table {
         if rest.is_empty() {
             sql.push_str("NOTHING");
         } else {
+            let kept_from = rest.len() - self.keep;
             let set: Vec<_> = rest
                 .iter()
-                .map(|column| format!("{column} = excluded.{column}"))
+                .enumerate()
+                .map(|(at, column)| {
+                    if at < kept_from {
+                        format!("{column} = excluded.{column}")
+                    } else {
+                        format!("{column} = COALESCE(excluded.{column}, {}.{column})", self.name)
+                    }
+                })
                 .collect();
             sql.push_str(&format!("UPDATE SET {}", set.join(", ")));
         }

@@ -27,6 +27,7 @@ pub(super) const STOCK_LINE: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const TRANSACTION: Table = Table {
@@ -51,6 +52,7 @@ pub(super) const TRANSACTION: Table = Table {
         "revision",
     ],
     key: 1,
+    keep: 0,
 };
 
 pub(super) const TRANSACTION_LINE: Table = Table {
@@ -69,6 +71,7 @@ pub(super) const TRANSACTION_LINE: Table = Table {
         "note",
     ],
     key: 2,
+    keep: 0,
 };
 
 pub(super) fn push_stock_line(rows: &mut Rows, record: &Record, line: &StockLine) {

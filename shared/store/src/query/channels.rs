@@ -6,8 +6,8 @@ use supplysync_model::{Channel, Digest, Fault, Seq, SyncId};
 
 use super::column;
 use super::cursors::owner_of;
-use crate::digest::digest;
 use crate::Queries;
+use crate::digest::digest;
 use crate::fault::damaged;
 
 /// One channel as this site holds it.

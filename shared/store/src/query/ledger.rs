@@ -68,7 +68,7 @@ impl Queries {
         let cursors = self.cursors().await?;
         let digests = self.stored_digests().await?;
         let parked = parked_by_channel(self.conn()).await?;
-        let quarantined = quarantined_by_channel(self.conn()).await?;
+        let quarantined = self.quarantined_by_channel().await?;
         let mut rows = BTreeMap::new();
         for (channel, receiver) in self.to_send(&owners).await? {
             let number = self.channel_number(channel).await?;
@@ -144,6 +144,30 @@ impl Queries {
         }
         Ok(sent)
     }
+
+    /// Open quarantine by channel number and sender; of several entries of a record the latest version counts.
+    pub(crate) async fn quarantined_by_channel(&self) -> Result<HashMap<(i32, SyncId), Aside>, Fault> {
+        let sql = "SELECT q.channel, q.from_site, \
+                   COUNT(DISTINCT CASE WHEN NOT q.deleted THEN q.record_id END), \
+                   COUNT(DISTINCT CASE WHEN r.deleted IS NOT NULL AND NOT r.deleted THEN q.record_id END) \
+                   FROM quarantine q \
+                   LEFT JOIN record r ON r.kind = q.kind AND r.id = q.record_id AND r.channel = q.channel \
+                   WHERE q.resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM quarantine n \
+                   WHERE n.resolved_at IS NULL AND n.channel = q.channel AND n.kind = q.kind \
+                   AND n.record_id = q.record_id AND n.from_site = q.from_site \
+                   AND (n.epoch, n.revision, n.id) > (q.epoch, q.revision, q.id)) \
+                   GROUP BY q.channel, q.from_site";
+        let mut found = HashMap::new();
+        for row in self.conn().rows(sql, vec![]).await? {
+            let site = raw::site(column(&row, 1)?)?;
+            let aside = Aside {
+                live: column::<i64>(&row, 2)? as u64,
+                also_held: column::<i64>(&row, 3)? as u64,
+            };
+            found.insert((column(&row, 0)?, site), aside);
+        }
+        Ok(found)
+    }
 }
 
 /// One entry for both channels of a store.
@@ -155,11 +179,11 @@ fn enter(rows: &mut BTreeMap<(Option<StoreId>, SyncId, Side), LedgerRow>, entry:
 
 /// What is in open quarantine of one channel from one sender.
 #[derive(Debug, Clone, Copy, Default)]
-struct Aside {
+pub(crate) struct Aside {
     /// Distinct records whose latest quarantined version is live.
-    live: u64,
+    pub live: u64,
     /// Distinct records of which a live version is held too.
-    also_held: u64,
+    pub also_held: u64,
 }
 
 fn received(
@@ -195,28 +219,4 @@ pub(super) async fn parked_by_channel(conn: &TxConn) -> Result<HashMap<i32, u64>
     rows.iter()
         .map(|row| Ok((column(row, 0)?, column::<i64>(row, 1)? as u64)))
         .collect()
-}
-
-/// Open quarantine by channel number and sender; of several entries of a record the latest version counts.
-async fn quarantined_by_channel(conn: &TxConn) -> Result<HashMap<(i32, SyncId), Aside>, Fault> {
-    let sql = "SELECT q.channel, q.from_site, \
-               COUNT(DISTINCT CASE WHEN NOT q.deleted THEN q.record_id END), \
-               COUNT(DISTINCT CASE WHEN r.deleted IS NOT NULL AND NOT r.deleted THEN q.record_id END) \
-               FROM quarantine q \
-               LEFT JOIN record r ON r.kind = q.kind AND r.id = q.record_id AND r.channel = q.channel \
-               WHERE q.resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM quarantine n \
-               WHERE n.resolved_at IS NULL AND n.channel = q.channel AND n.kind = q.kind \
-               AND n.record_id = q.record_id AND n.from_site = q.from_site \
-               AND (n.epoch, n.revision, n.id) > (q.epoch, q.revision, q.id)) \
-               GROUP BY q.channel, q.from_site";
-    let mut found = HashMap::new();
-    for row in conn.rows(sql, vec![]).await? {
-        let site = raw::site(column(&row, 1)?)?;
-        let aside = Aside {
-            live: column::<i64>(&row, 2)? as u64,
-            also_held: column::<i64>(&row, 3)? as u64,
-        };
-        found.insert((column(&row, 0)?, site), aside);
-    }
-    Ok(found)
 }

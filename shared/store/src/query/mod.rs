@@ -28,6 +28,7 @@ pub use channels::ChannelInfo;
 pub use cursors::Compared;
 pub use deep::Finding;
 pub use freshness::{Freshness, StoreFreshness};
+pub(crate) use ledger::Aside;
 pub use ledger::{LedgerRow, Side};
 pub use master_list::MasterFilter;
 pub use page::{PageOf, PageQuery};

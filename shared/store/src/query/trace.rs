@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::column;
 use super::cursors::{CursorRow, owner_of};
-use crate::held::record_id;
 use super::quarantine::Quarantined;
 use crate::Queries;
+use crate::held::record_id;
 use crate::projection::code::text_key;
 use crate::projection::{RECORD_COLUMNS, stored_record};
 

@@ -6,11 +6,11 @@ use supplysync_sync_core::{BUCKETS, Direction, OwnerProof, bucket_of};
 use super::channels::ChannelInfo;
 use super::column;
 use super::cursors::{Compared, CursorRow};
-use crate::digest::buckets;
-use crate::held::record_id;
 use super::deep::{Finding, Findings};
 use crate::Queries;
+use crate::digest::buckets;
 use crate::fault::damaged;
+use crate::held::record_id;
 
 /// Records hashed at a time.
 const PAGE: usize = 5_000;

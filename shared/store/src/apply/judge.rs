@@ -1,0 +1,149 @@
+//! Sorting a batch's records by their verdicts: what to write, what to set aside, what is there already.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bytes::Bytes;
+use supplysync_model::{Assignment, Channel, Fault, Reason, Record, RecordKey, SyncId};
+use supplysync_record_codec::{CodecError, RecordBody};
+use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Verdict, decide_pull, decide_push};
+
+use super::Decoded;
+use crate::held::{self, Held};
+use crate::quarantine::Aside;
+use crate::{WriteTx, cursor};
+
+/// A batch by its verdicts.
+pub(super) struct Judged<'a> {
+    /// To write, each with its body if it can be read.
+    pub apply: Vec<(&'a Record, Option<&'a RecordBody>)>,
+    /// Refused, with reasons.
+    pub refused: Vec<Aside<'a>>,
+    /// Work of this site, not yet acknowledged, that the feed replaces.
+    pub local: Vec<LocalWork>,
+    /// How many are there already.
+    pub duplicates: u64,
+}
+
+/// Work of this site in the way of what its owner sends.
+pub(super) struct LocalWork(Record);
+
+impl LocalWork {
+    pub(super) fn change(&self, here: SyncId) -> Aside<'_> {
+        Aside {
+            record: &self.0,
+            reason: Reason::STALE_EPOCH,
+            from: here,
+        }
+    }
+}
+
+impl WriteTx {
+    pub(super) async fn judge<'a>(
+        &self,
+        batch: &'a Decoded,
+        held: &HashMap<RecordKey, Held>,
+        leftovers: &[(RecordKey, Held)],
+    ) -> Result<Judged<'a>, Fault> {
+        let request = &batch.request;
+        let stores = request.parts.iter().filter_map(|part| part.channel.store());
+        let assignments = self.assignments_now(stores).await?;
+        let channels = self.channels_of(held.values().map(|held| held.channel)).await?;
+        let mut judged = Judged {
+            apply: Vec::new(),
+            refused: Vec::new(),
+            local: Vec::new(),
+            duplicates: 0,
+        };
+        let mut replaced = Vec::new();
+        for (part, bodies) in request.parts.iter().zip(&batch.bodies) {
+            let assignment = part.channel.store().and_then(|store| assignments.get(&store));
+            for (record, body) in part.records.iter().zip(bodies) {
+                let old = held.get(&record.key);
+                let existing =
+                    old.and_then(|old| Some(without_body(record.key, old, *channels.get(&old.channel)?)));
+                match verdict(request, record, body, existing.as_ref(), assignment) {
+                    Verdict::Duplicate => judged.duplicates += 1,
+                    Verdict::Quarantine(reason) => {
+                        judged.refused.push(Aside {
+                            record,
+                            reason,
+                            from: request.peer,
+                        });
+                    }
+                    Verdict::Apply => {
+                        judged
+                            .apply
+                            .push((record, body.as_ref().ok().and_then(Option::as_ref)));
+                        replaced.extend(old.map(|old| (record.key, *old)));
+                    }
+                }
+            }
+        }
+        if request.direction == Direction::Pull {
+            replaced.extend_from_slice(leftovers);
+            judged.local = self.local_work(request.peer, replaced).await?;
+        }
+        Ok(judged)
+    }
+
+    /// Of the records that a batch replaces or removes, this site's own work that the peer never acknowledged.
+    async fn local_work(
+        &self,
+        peer: SyncId,
+        replaced: Vec<(RecordKey, Held)>,
+    ) -> Result<Vec<LocalWork>, Fault> {
+        let here = self.sync_id();
+        let own: Vec<_> = replaced
+            .into_iter()
+            .filter(|(_, old)| old.origin_site == here)
+            .collect();
+        if own.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers: BTreeSet<_> = own.iter().map(|(_, old)| old.channel).collect();
+        let numbers = numbers.into_iter().collect();
+        let pushed = cursor::of_channels(self.conn(), peer, Direction::Push, numbers).await?;
+        let seen = |channel| match pushed.get(&channel) {
+            Some(Cursor::Following { seq }) => *seq,
+            _ => 0,
+        };
+        let unseen = own
+            .iter()
+            .filter(|(_, old)| old.seq > seen(old.channel))
+            .map(|(key, _)| *key);
+        let found = held::whole(self.conn(), unseen).await?;
+        Ok(found.into_iter().map(LocalWork).collect())
+    }
+}
+
+fn verdict(
+    request: &ApplyRequest,
+    record: &Record,
+    body: &Result<Option<RecordBody>, CodecError>,
+    existing: Option<&Record>,
+    assignment: Option<&Assignment>,
+) -> Verdict {
+    let verdict = match request.direction {
+        Direction::Push => decide_push(existing, record, request.peer, assignment),
+        Direction::Pull => decide_pull(existing, record),
+    };
+    match verdict {
+        Verdict::Apply if body.is_err() => Verdict::Quarantine(Reason::MALFORMED_RECORD),
+        other => other,
+    }
+}
+
+/// What the verdicts look at: everything but the body.
+fn without_body(key: RecordKey, held: &Held, channel: Channel) -> Record {
+    Record {
+        key,
+        channel,
+        origin_site: held.origin_site,
+        epoch: held.epoch,
+        revision: held.revision,
+        schema: held.schema,
+        deleted: held.deleted,
+        hash: held.hash,
+        body: Bytes::new(),
+    }
+}

@@ -1,0 +1,139 @@
+//! Setting changes aside with their reasons (P7, P8). Reading them is in `query::quarantine`.
+
+use std::collections::HashSet;
+
+use supplysync_model::{Fault, Reason, Record, RecordHash, RecordKey, SyncId};
+use supplysync_sync_core::Refusal;
+
+use crate::WriteTx;
+use crate::fault::{damaged, database};
+use crate::projection::raw::{Rows, Table, by_keys, by_kind};
+
+const QUARANTINE: Table = Table {
+    name: "quarantine",
+    columns: &[
+        "id",
+        "kind",
+        "record_id",
+        "channel",
+        "from_site",
+        "reason",
+        "at",
+        "origin_site",
+        "epoch",
+        "revision",
+        "schema",
+        "deleted",
+        "hash",
+        "body",
+    ],
+    key: 1,
+    keep: 0,
+};
+
+/// What becomes of an entry whose record came again in a later version from the same site, and was applied.
+const SUPERSEDED: &str = "superseded: a later version of the record came from the same site and was applied";
+
+/// A change to set aside.
+#[derive(Clone, Copy)]
+pub(crate) struct Aside<'a> {
+    pub record: &'a Record,
+    pub reason: Reason,
+    /// Who sent it; this site itself for work of its own.
+    pub from: SyncId,
+}
+
+impl Aside<'_> {
+    /// As the ack names it.
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal {
+            key: self.record.key,
+            reason: self.reason,
+        }
+    }
+}
+
+impl WriteTx {
+    /// Keeps the changes with their reasons. One that is in open quarantine already is not kept twice.
+    pub(crate) async fn set_changes_aside(&mut self, changes: &[Aside<'_>]) -> Result<(), Fault> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let known = self
+            .open_versions(changes.iter().map(|change| change.record.key))
+            .await?;
+        let mut rows = Rows::new(&QUARANTINE);
+        for Aside { record, reason, from } in changes {
+            if known.contains(&(record.key, record.hash)) {
+                continue;
+            }
+            let channel = self.number_channel(record.channel).await?;
+            rows.push([
+                self.new_id().as_bytes().to_vec().into(),
+                i32::from(record.key.kind.0).into(),
+                record.key.id.to_bytes().to_vec().into(),
+                channel.into(),
+                i32::from(from.get()).into(),
+                reason.0.into(),
+                self.now().0.into(),
+                i32::from(record.origin_site.get()).into(),
+                (record.epoch.packed() as i64).into(),
+                (record.revision as i64).into(),
+                (record.schema as i32).into(),
+                record.deleted.into(),
+                record.hash.0.to_vec().into(),
+                record.body.to_vec().into(),
+            ]);
+        }
+        rows.upsert(self.conn()).await
+    }
+
+    /// Resolves what is in open quarantine of records of which a later version of the same site is applied now.
+    pub(crate) async fn supersede(&mut self, from: SyncId, applied: &[RecordKey]) -> Result<(), Fault> {
+        if applied.is_empty() || !self.any_quarantined().await? {
+            return Ok(());
+        }
+        for (kind, ids) in by_kind(applied.iter().copied()) {
+            let head = format!(
+                "UPDATE quarantine SET resolved_at = {}, resolution = '{SUPERSEDED}' \
+                 WHERE resolved_at IS NULL AND from_site = {from} AND kind = {} AND record_id IN ",
+                self.now().0,
+                kind.0
+            );
+            for (sql, values) in by_keys(self.conn().backend(), &head, ids) {
+                self.conn().execute(sql, values).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything is in open quarantine.
+    pub(crate) async fn any_quarantined(&self) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM quarantine WHERE resolved_at IS NULL LIMIT 1";
+        Ok(self.conn().row(sql, vec![]).await?.is_some())
+    }
+
+    async fn open_versions(
+        &self,
+        keys: impl IntoIterator<Item = RecordKey>,
+    ) -> Result<HashSet<(RecordKey, RecordHash)>, Fault> {
+        let mut open = HashSet::new();
+        for (kind, ids) in by_kind(keys) {
+            let head = format!(
+                "SELECT record_id, hash FROM quarantine WHERE resolved_at IS NULL AND kind = {} AND record_id IN ",
+                kind.0
+            );
+            for (sql, values) in by_keys(self.conn().backend(), &head, ids) {
+                for row in self.conn().rows(sql, values).await? {
+                    let id = crate::held::record_id(row.try_get_by_index(0).map_err(database)?)?;
+                    let hash: Vec<u8> = row.try_get_by_index(1).map_err(database)?;
+                    let hash = hash
+                        .try_into()
+                        .map_err(|_| damaged("a hash that is not 16 bytes long"))?;
+                    open.insert((RecordKey { kind, id }, RecordHash(hash)));
+                }
+            }
+        }
+        Ok(open)
+    }
+}
