@@ -6,17 +6,14 @@ use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, QueryResult,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
-use supplysync_model::{
-    Assignment, Chain, Checkpoint, Fault, Incarnation, Record, RecordHash, RecordKey, Seq, StoreId, SyncId,
-    Timestamp, uuid_v7,
-};
+use supplysync_model::{Chain, Checkpoint, Fault, Incarnation, RecordHash, Seq, SyncId, Timestamp, uuid_v7};
 use supplysync_sync_core::extend_chain;
 use uuid::Uuid;
 
 use crate::channel::ChannelNumbers;
 use crate::fault::{damaged, database};
 use crate::store::Inner;
-use crate::{AuditEntry, StoreDeps, raw};
+use crate::{StoreDeps, raw};
 
 /// An open transaction, as projections and queries receive it.
 pub struct TxConn {
@@ -85,15 +82,6 @@ impl Head {
             chain: self.chain,
         })
     }
-}
-
-/// A record with its place in this site's feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRecord {
-    /// The record.
-    pub record: Record,
-    /// This site's own seq for it.
-    pub seq: Seq,
 }
 
 /// What a read and a write transaction offer alike.
@@ -281,38 +269,4 @@ pub(crate) fn chain_of(bytes: Vec<u8>) -> Result<Chain, Fault> {
         .try_into()
         .map(Chain)
         .map_err(|_| damaged("a chain that is not 16 bytes long"))
-}
-
-impl Queries {
-    /// One record with its body, deleted ones included.
-    pub async fn get_record(&self, key: RecordKey) -> Result<Option<StoredRecord>, Fault> {
-        let _ = key;
-        Err(Fault::internal("get_record: landing next"))
-    }
-
-    /// Where a store is active.
-    pub async fn assignment(&self, store: StoreId) -> Result<Option<Assignment>, Fault> {
-        let _ = store;
-        Err(Fault::internal("assignment: landing next"))
-    }
-
-    /// A value of the local key/value table; never synchronised.
-    pub async fn preference(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
-        let _ = key;
-        Err(Fault::internal("preference: landing next"))
-    }
-}
-
-impl WriteTx {
-    /// Sets a value of the local key/value table.
-    pub async fn set_preference(&mut self, key: &str, value: Vec<u8>) -> Result<(), Fault> {
-        let _ = (key, value);
-        Err(Fault::internal("set_preference: landing next"))
-    }
-
-    /// Appends to the audit log.
-    pub async fn audit(&mut self, entry: AuditEntry) -> Result<(), Fault> {
-        let _ = entry;
-        Err(Fault::internal("audit: landing next"))
-    }
 }

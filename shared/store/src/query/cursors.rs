@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 
 use sea_orm::QueryResult;
-use supplysync_model::{Channel, Digest, Fault, Kind, RecordKey, Seq, StoreId, SyncId, Timestamp};
+use supplysync_model::{Channel, Digest, Fault, Seq, StoreId, SyncId, Timestamp};
 use supplysync_sync_core::{Cursor, Direction, OwnerProof};
 
 use super::column;
+use crate::cursor::{cursor, direction_number};
 use crate::digest::digest;
 use crate::fault::damaged;
-use crate::held::record_id;
 use crate::{Queries, TxConn, raw};
 
 const CURSORS: &str = "SELECT u.peer, u.channel, c.name, u.direction, u.state, u.seq, u.last_kind, u.last_id, \
     u.moved_at, u.held, u.quarantined, u.caught_up_at, u.compared_seq, u.compared_at, u.equal, u.explained, \
     u.their_count, u.their_sum, u.our_count, u.our_sum, u.proven_seq, u.proven_at, u.owner_seq, u.owner_at \
-    FROM cursor u JOIN channel c ON c.number = u.channel ORDER BY u.peer, u.direction, u.channel";
+    FROM cursor u JOIN channel c ON c.number = u.channel";
 
 /// The last comparison of two digests of one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Compared {
 
 /// How far one receiver is in one channel; the receiver is this site or the peer.
 #[derive(Debug, Clone)]
-pub(super) struct CursorRow {
+pub(crate) struct CursorRow {
     pub peer: SyncId,
     pub channel: Channel,
     pub number: i32,
@@ -69,7 +69,21 @@ impl CursorRow {
 impl Queries {
     pub(super) async fn cursors(&self) -> Result<Vec<CursorRow>, Fault> {
         let here = self.sync_id();
-        let rows = self.conn().rows(CURSORS, vec![]).await?;
+        let sql = format!("{CURSORS} ORDER BY u.peer, u.direction, u.channel");
+        let rows = self.conn().rows(sql, vec![]).await?;
+        rows.iter().map(|row| cursor_row(row, here)).collect()
+    }
+
+    /// Those of one peer and direction.
+    pub(crate) async fn cursors_with(
+        &self,
+        peer: SyncId,
+        direction: Direction,
+    ) -> Result<Vec<CursorRow>, Fault> {
+        let here = self.sync_id();
+        let sql = format!("{CURSORS} WHERE u.peer = $1 AND u.direction = $2 ORDER BY u.channel");
+        let values = vec![i32::from(peer.get()).into(), direction_number(direction).into()];
+        let rows = self.conn().rows(sql, values).await?;
         rows.iter().map(|row| cursor_row(row, here)).collect()
     }
 
@@ -146,7 +160,6 @@ fn cursor_row(row: &QueryResult, here: SyncId) -> Result<CursorRow, Fault> {
         }),
         _ => None,
     };
-    let at = column::<i64>(row, 5)? as Seq;
     let moved_at = Timestamp(column(row, 8)?);
     Ok(CursorRow {
         peer: raw::site(column(row, 0)?)?,
@@ -156,13 +169,7 @@ fn cursor_row(row: &QueryResult, here: SyncId) -> Result<CursorRow, Fault> {
         number: column(row, 1)?,
         direction,
         we_receive: (direction == Direction::Push) == here.is_primary(),
-        cursor: match column::<i32>(row, 4)? {
-            0 => Cursor::Loading {
-                head: at,
-                last: last_key(row)?,
-            },
-            _ => Cursor::Following { seq: at },
-        },
+        cursor: cursor(row, 4)?,
         held: column::<i64>(row, 9)? as u64,
         quarantined: column::<i64>(row, 10)? as u64,
         caught_up_at: stamp(11)?.filter(|at| *at >= moved_at),
@@ -170,17 +177,4 @@ fn cursor_row(row: &QueryResult, here: SyncId) -> Result<CursorRow, Fault> {
         proven: proof(seq(20)?, stamp(21)?),
         owner: proof(seq(22)?, stamp(23)?),
     })
-}
-
-fn last_key(row: &QueryResult) -> Result<Option<RecordKey>, Fault> {
-    let kind = column::<Option<i32>>(row, 6)?;
-    let id = column::<Option<Vec<u8>>>(row, 7)?;
-    kind.zip(id)
-        .map(|(kind, id)| {
-            Ok(RecordKey {
-                kind: Kind(kind as u16),
-                id: record_id(id)?,
-            })
-        })
-        .transpose()
 }

@@ -35,6 +35,15 @@ impl Queries {
         rows.into_iter().map(Versioned::try_from).collect()
     }
 
+    /// Where a store is active.
+    pub async fn assignment(&self, store: StoreId) -> Result<Option<Assignment>, Fault> {
+        let found = self.assignments(&[store]).await?;
+        Ok(found
+            .into_iter()
+            .find(|assignment| !assignment.retired)
+            .map(|assignment| assignment.value))
+    }
+
     /// Where these stores are active; a store that is assigned nowhere is left out.
     pub async fn assignments(&self, stores: &[StoreId]) -> Result<Vec<Versioned<Assignment>>, Fault> {
         let mut found = Vec::with_capacity(stores.len());

@@ -8,10 +8,9 @@ use uuid::Uuid;
 use super::column;
 use super::cursors::{CursorRow, owner_of};
 use super::quarantine::Quarantined;
-use crate::Queries;
 use crate::held::record_id;
 use crate::projection::code::text_key;
-use crate::projection::{RECORD_COLUMNS, stored_record};
+use crate::{Queries, StoredRecord};
 
 /// Records that one search shows at most.
 const SHOWN: usize = 20;
@@ -60,21 +59,16 @@ impl Queries {
 
     /// Everything this site knows of a record; `None` when it does not hold it.
     pub async fn trace(&self, key: RecordKey) -> Result<Option<Trace>, Fault> {
-        let sql = format!(
-            "SELECT {RECORD_COLUMNS} FROM record r JOIN channel c ON c.number = r.channel \
-             WHERE r.kind = $1 AND r.id = $2"
-        );
-        let id = || key.id.to_bytes().to_vec();
-        let values = vec![i32::from(key.kind.0).into(), id().into()];
-        let Some(row) = self.conn().row(sql, values.clone()).await? else {
+        let Some(StoredRecord { record, seq }) = self.get_record(key).await? else {
             return Ok(None);
         };
-        let record = stored_record(&row)?;
-        let seq = column::<i64>(&row, 10)? as Seq;
         let owner = owner_of(record.channel, &self.owners().await?);
         let parked = self
             .conn()
-            .row("SELECT reason FROM parked WHERE kind = $1 AND id = $2", values)
+            .row(
+                "SELECT reason FROM parked WHERE kind = $1 AND id = $2",
+                vec![i32::from(key.kind.0).into(), key.id.to_bytes().to_vec().into()],
+            )
             .await?;
         let cursors = self.cursors().await?;
         let of_channel = cursors.iter().filter(|row| row.channel == record.channel);

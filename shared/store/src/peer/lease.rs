@@ -1,0 +1,105 @@
+//! The lease: the right of one session at a time to speak for a site.
+
+use futures::FutureExt;
+use supplysync_model::{Channel, Fault, Incarnation, SyncId};
+use supplysync_sync_core::Direction;
+
+use crate::cursor::direction_number;
+use crate::fault::database;
+use crate::projection::raw::by_keys;
+use crate::{Queries, Store, WriteTx};
+
+impl Store {
+    /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation.
+    pub async fn grant_lease(
+        &self,
+        site: SyncId,
+        session: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), Fault> {
+        self.write("grant lease", move |tx| {
+            tx.grant_lease(site, session, incarnation).boxed()
+        })
+        .await
+    }
+
+    /// The session that speaks for a site.
+    pub async fn lease_holder(&self, site: SyncId) -> Result<Option<u64>, Fault> {
+        self.read("lease holder", move |tx| {
+            async move { tx.lease_holder(site).await }.boxed()
+        })
+        .await
+    }
+
+    /// Forgets the cursors of channels that are no longer served to this site; a new grant loads afresh.
+    pub async fn forget_channels(&self, channels: Vec<Channel>) -> Result<(), Fault> {
+        self.write("forget channels", move |tx| {
+            let channels = channels.clone();
+            async move { tx.forget_cursors(SyncId::PRIMARY, &channels).await }.boxed()
+        })
+        .await
+    }
+}
+
+impl Queries {
+    /// The session that speaks for a site.
+    pub async fn lease_holder(&self, site: SyncId) -> Result<Option<u64>, Fault> {
+        let sql = "SELECT session FROM session_lease WHERE site = $1";
+        let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
+        row.map(|row| Ok(row.try_get_by_index::<i64>(0).map_err(database)? as u64))
+            .transpose()
+    }
+}
+
+impl WriteTx {
+    async fn grant_lease(
+        &mut self,
+        site: SyncId,
+        session: u64,
+        incarnation: Incarnation,
+    ) -> Result<(), Fault> {
+        let number = i32::from(site.get());
+        let sql = "INSERT INTO session_lease (site, session, granted_at) VALUES ($1, $2, $3) \
+                   ON CONFLICT (site) DO UPDATE SET session = excluded.session, granted_at = excluded.granted_at";
+        let values = vec![number.into(), (session as i64).into(), self.now().0.into()];
+        self.conn().execute(sql, values).await?;
+        self.forget_withdrawn(site, self.peer(site).await?.incarnation != Some(incarnation))
+            .await?;
+        let sql = "INSERT INTO peer (site, incarnation, incarnation_random, seen_at) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (site) DO UPDATE SET incarnation = excluded.incarnation, \
+                   incarnation_random = excluded.incarnation_random, seen_at = excluded.seen_at";
+        let values = vec![
+            number.into(),
+            i64::from(incarnation.counter).into(),
+            (incarnation.random as i64).into(),
+            self.now().0.into(),
+        ];
+        self.conn().execute(sql, values).await.map(drop)
+    }
+
+    /// What a site acknowledged in channels that it is served no longer is of no use; nor is anything that another
+    /// life of its database acknowledged.
+    async fn forget_withdrawn(&mut self, site: SyncId, all: bool) -> Result<(), Fault> {
+        let served = self.served_channels(site).await?;
+        let known = self.cursors_with(site, Direction::Pull).await?;
+        let withdrawn = known.iter().map(|row| row.channel);
+        let withdrawn: Vec<_> = withdrawn
+            .filter(|channel| all || !served.iter().any(|served| served.channel == *channel))
+            .collect();
+        self.forget_cursors(site, &withdrawn).await
+    }
+
+    /// Deletes the cursors of what the primary sends, between this site and a peer.
+    async fn forget_cursors(&mut self, peer: SyncId, channels: &[Channel]) -> Result<(), Fault> {
+        let totals = self.channel_totals(channels).await?;
+        let numbers = totals.values().map(|total| total.number.into()).collect();
+        let head = format!(
+            "DELETE FROM cursor WHERE peer = {peer} AND direction = {} AND channel IN ",
+            direction_number(Direction::Pull)
+        );
+        for (sql, values) in by_keys(self.conn().backend(), &head, numbers) {
+            self.conn().execute(sql, values).await?;
+        }
+        Ok(())
+    }
+}

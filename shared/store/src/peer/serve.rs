@@ -1,0 +1,103 @@
+//! Which channels go to which site, and what is in them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures::FutureExt;
+use supplysync_model::{Channel, Fault, StoreId, SyncId};
+use supplysync_sync_core::Served;
+
+use crate::fault::{damaged, database};
+use crate::projection::raw::by_keys;
+use crate::{Queries, Store};
+
+/// What is in a channel here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChannelTotal {
+    pub number: i32,
+    /// Records, tombstones included.
+    pub records: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// The channels that a site is served, in rank order, with what is in them (primary).
+    pub async fn served_channels(&self, site: SyncId) -> Result<Vec<Served>, Fault> {
+        self.read("served channels", move |tx| {
+            async move { tx.served_channels(site).await }.boxed()
+        })
+        .await
+    }
+
+    /// The channels of the stores assigned to this site, in rank order (satellite).
+    pub async fn push_channels(&self) -> Result<Vec<Channel>, Fault> {
+        self.read("push channels", |tx| {
+            async move { tx.push_channels().await }.boxed()
+        })
+        .await
+    }
+}
+
+impl Queries {
+    /// The channels that a site is served, in rank order, with what is in them: master data, what only it must know,
+    /// and the copies granted to it. What is active on the site itself it owns, and pushes.
+    pub async fn served_channels(&self, site: SyncId) -> Result<Vec<Served>, Fault> {
+        let settings = self
+            .site_settings(site)
+            .await?
+            .filter(|settings| !settings.retired);
+        let copies = settings.map(|settings| settings.value.copies).unwrap_or_default();
+        let own: BTreeSet<StoreId> = self.stores_of_site(site).await?.into_iter().collect();
+        let mut channels = vec![Channel::Master, Channel::Site(site)];
+        let copies = copies.into_iter().filter(|store| !own.contains(store));
+        channels.extend(copies.flat_map(Channel::of_store));
+        channels.sort_unstable();
+        channels.dedup();
+        let totals = self.channel_totals(&channels).await?;
+        let served = channels.into_iter().map(|channel| {
+            let total = totals.get(&channel);
+            Served {
+                channel,
+                records: total.map_or(0, |total| total.records),
+                bytes: total.map_or(0, |total| total.bytes),
+            }
+        });
+        Ok(served.collect())
+    }
+
+    /// The channels of the stores assigned to this site, in rank order: all stock, then all history.
+    pub async fn push_channels(&self) -> Result<Vec<Channel>, Fault> {
+        let stores = self.stores_of_site(self.sync_id()).await?;
+        let mut channels: Vec<_> = stores.into_iter().flat_map(Channel::of_store).collect();
+        channels.sort_unstable();
+        Ok(channels)
+    }
+
+    /// Numbers and totals of channels; one in which nothing was ever written or followed is missing.
+    pub(crate) async fn channel_totals(
+        &self,
+        channels: &[Channel],
+    ) -> Result<HashMap<Channel, ChannelTotal>, Fault> {
+        let head = "SELECT name, number, records, bytes FROM channel WHERE name IN ";
+        let names = channels
+            .iter()
+            .map(|channel| channel.to_string().into())
+            .collect();
+        let mut totals = HashMap::with_capacity(channels.len());
+        for (sql, values) in by_keys(self.conn().backend(), head, names) {
+            for row in self.conn().rows(sql, values).await? {
+                let name: String = row.try_get_by_index(0).map_err(database)?;
+                let channel = name
+                    .parse()
+                    .map_err(|_| damaged(format!("the channel {name:?}")))?;
+                let total = ChannelTotal {
+                    number: row.try_get_by_index(1).map_err(database)?,
+                    records: row.try_get_by_index::<i64>(2).map_err(database)? as u64,
+                    bytes: row.try_get_by_index::<i64>(3).map_err(database)? as u64,
+                };
+                totals.insert(channel, total);
+            }
+        }
+        Ok(totals)
+    }
+}
