@@ -68,7 +68,7 @@ impl Queries {
             Some(Cursor::Following { seq }) if seq > head => return Err(beyond_the_feed(seq, head)),
             Some(Cursor::Following { seq }) => {
                 let slice = self.following(source, seq, room).await?;
-                let end = slice.rest.then_some(slice.last_seq).unwrap_or(head);
+                let end = if slice.rest { slice.last_seq } else { head };
                 (slice, Cursor::Following { seq: end })
             }
             _ if source.direction == Direction::Push => {

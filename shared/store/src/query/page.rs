@@ -25,6 +25,9 @@ pub struct PageOf<T> {
     pub next: Option<Vec<u8>>,
 }
 
+/// A place taken apart: the text that leads, and the ids.
+type Place = (Vec<u8>, Vec<Vec<u8>>);
+
 impl PageQuery {
     pub(super) fn limit(&self) -> usize {
         let size = if self.size == 0 { DEFAULT_SIZE } else { self.size };
@@ -32,7 +35,7 @@ impl PageQuery {
     }
 
     /// The place as the parts that [`place`] joined: what comes before the last `ids` ids, and those.
-    pub(super) fn place(&self, ids: usize) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Fault> {
+    pub(super) fn place(&self, ids: usize) -> Result<Option<Place>, Fault> {
         let Some(after) = &self.after else {
             return Ok(None);
         };
