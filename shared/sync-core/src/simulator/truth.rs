@@ -49,14 +49,14 @@ pub struct Truth {
     pub latest: BTreeMap<RecordKey, (SyncId, RecordHash)>,
     /// What was written past the checks: where, which, and the contents.
     pub foul: BTreeSet<(usize, RecordKey, RecordHash)>,
+    /// Of those, the one that each process wrote last over a record: it must not vanish.
+    pub foul_last: BTreeMap<(usize, RecordKey), RecordHash>,
     /// Sites of which a database was restored or cloned: what only they wrote is no longer certain.
     pub doubtful: BTreeSet<SyncId>,
     /// Lives of databases.
     pub lives: Vec<Life>,
     /// What each process held.
     pub shadows: Vec<Shadow>,
-    /// Proven at the primary: (channel, the owner's seq).
-    pub proven: BTreeSet<(Channel, Seq)>,
 }
 
 impl Truth {

@@ -1,6 +1,6 @@
 //! P10: certificate, registered Sync ID and database lineage agree, or nothing is exchanged.
 
-use supplysync_model::SyncId;
+use supplysync_model::{Checkpoint, SyncId};
 
 use super::{Check, Violation};
 use crate::Direction;
@@ -12,19 +12,9 @@ const NAME: &str = "invariant_p10_right_identity";
 /// of the sender's database.
 pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check {
     match seen {
+        Observation::Leased(site, life, judged) => let_in(world, *site, *life, *judged),
         Observation::Admitted(site, life) => {
-            let known = world.processes[0].store.peer(*site).checkpoint;
-            let Some(known) = known else {
-                return Ok(());
-            };
-            if world.truth.lives[*life].knows(known.seq, known.chain) {
-                return Ok(());
-            }
-            let what = format!(
-                "a database of site {site} was let in though the primary knows it at {}, which is not in its past",
-                known.seq
-            );
-            Err(Violation::new(NAME, what))
+            let_in(world, *site, *life, world.processes[0].store.peer(*site).checkpoint)
         }
         Observation::Applied {
             process,
@@ -46,6 +36,19 @@ pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check 
                 }
             }
             Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn let_in(world: &World, site: SyncId, life: usize, known: Option<Checkpoint>) -> Check {
+    match known {
+        Some(known) if !world.truth.lives[life].knows(known.seq, known.chain) => {
+            let what = format!(
+                "a database of site {site} was let in though the primary knows it at {}, which is not in its past",
+                known.seq
+            );
+            Err(Violation::new(NAME, what))
         }
         _ => Ok(()),
     }

@@ -43,16 +43,17 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
             return Err(Violation::new(NAME, what));
         }
     }
-    for (at, key, hash) in &world.truth.foul {
-        let replaced = request.parts.iter().any(|part| part.channel.admits(key.kind));
-        let there = store.get_record(*key).is_some_and(|held| held.record.hash == *hash)
-            || store
-                .quarantine()
-                .iter()
-                .any(|kept| kept.record.key == *key && kept.record.hash == *hash);
-        let channel = request.parts.iter().flat_map(|part| &part.records).any(|record| record.key == *key);
-        if at == process && replaced && channel && !there {
-            let what = format!("process {process} replaced its own unacknowledged {key} without keeping it");
+    for record in request.parts.iter().flat_map(|part| &part.records) {
+        let Some(hash) = world.truth.foul_last.get(&(*process, record.key)) else {
+            continue;
+        };
+        let there = store.get_record(record.key).is_some_and(|held| held.record.hash == *hash)
+            || store.quarantine().iter().any(|kept| kept.record.hash == *hash);
+        if !there {
+            let what = format!(
+                "process {process} replaced its own unacknowledged {} without keeping it",
+                record.key
+            );
             return Err(Violation::new(NAME, what));
         }
     }

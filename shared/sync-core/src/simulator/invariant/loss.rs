@@ -53,12 +53,14 @@ pub(super) fn at_peace(world: &World) -> Check {
         if world.truth.doubtful.contains(owner) {
             continue;
         }
-        for process in world.processes.iter().take(1).chain(
-            world.processes.iter().filter(|process| process.site == *owner),
-        ) {
+        let at_owner = || world.processes.iter().filter(|process| process.site == *owner);
+        // What an owner wrote past its own checks replaced it there, perhaps before it was sent.
+        let fouled = at_owner().any(|process| {
+            let held = process.store.get_record(*key);
+            held.is_some_and(|held| world.truth.is_foul(*key, held.record.hash))
+        });
+        for process in world.processes.iter().take(1).chain(at_owner()) {
             let held = process.store.get_record(*key).map(|held| held.record.hash);
-            // What an owner wrote past its own checks replaced it there; the primary keeps the one before.
-            let fouled = held.is_some_and(|held| world.truth.is_foul(*key, held));
             let aside = process
                 .store
                 .quarantine()

@@ -53,6 +53,7 @@ impl World {
             Connection {
                 satellite: process,
                 life,
+                judged: None,
                 dead: false,
                 to_primary: self.now,
                 to_satellite: self.now,
@@ -178,7 +179,7 @@ impl World {
         }
     }
 
-    pub(super) fn admitted(&mut self, at: At) {
+    fn admitted(&mut self, at: At) {
         if let Some(link) = self.connections.get(&at.connection) {
             let site = self.processes[link.satellite].site;
             self.seen.push(Observation::Admitted(site, link.life));

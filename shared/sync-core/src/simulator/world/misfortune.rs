@@ -1,7 +1,7 @@
 //! What goes wrong: crashes, links, backups put back, servers copied, records edited behind the product's back.
 
 use rand::Rng;
-use supplysync_model::{Channel, Epoch, Kind, RecordHash};
+use supplysync_model::{Channel, Epoch, Kind};
 
 use super::event::{ConnectionId, End, Event, ProcessId};
 use super::process::Process;
@@ -191,6 +191,7 @@ impl World {
             record.key
         );
         self.truth.foul.insert((process, record.key, record.hash));
+        self.truth.foul_last.insert((process, record.key), record.hash);
         self.after_commit(process, before);
     }
 
@@ -221,13 +222,10 @@ impl World {
         self.truth
             .look_afresh(process, restored.life, &restored.store);
         self.truth.doubtful.insert(restored.site);
-        let holds = |key, hash: RecordHash| {
-            let held = restored.store.get_record(key);
-            held.is_some_and(|held| held.record.hash == hash)
-        };
-        self.truth
-            .foul
-            .retain(|(at, key, hash)| *at != process || holds(*key, *hash));
+        let store = &restored.store;
+        self.truth.foul_last.retain(|(at, key), hash| {
+            *at != process || store.get_record(*key).is_some_and(|held| held.record.hash == *hash)
+        });
         note!(
             self,
             "process {process} is restored, its head is {}",

@@ -56,7 +56,9 @@ pub enum Observation {
     },
     /// An ack is on its way.
     AckSent(ProcessId, SyncId, Ack),
-    /// The primary gave the lease of a site, or let batches flow, to a database in this life.
+    /// The primary gave the lease of a site to a database in this life, having judged it by this point of its feed.
+    Leased(SyncId, usize, Option<Checkpoint>),
+    /// The primary let batches flow between itself and a database in this life.
     Admitted(SyncId, usize),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),

@@ -62,7 +62,13 @@ impl World {
         let store = &mut self.processes[at.process].store;
         let seq = store.seq();
         let input = match effect {
-            Effect::OpenPeer(op, hello) => Input::PeerOpened(op, store.open_peer(moment, &hello)),
+            Effect::OpenPeer(op, hello) => {
+                let state = store.open_peer(moment, &hello);
+                if let Some(link) = self.connections.get_mut(&at.connection) {
+                    link.judged = state.checkpoint;
+                }
+                Input::PeerOpened(op, state)
+            }
             Effect::CheckLineage(op, held) => Input::LineageChecked(op, store.check_lineage(held)),
             Effect::AdoptIncarnation(op, incarnation) => match store.adopt_incarnation(moment, incarnation) {
                 Ok(()) => Input::IncarnationAdopted(op),
@@ -71,7 +77,9 @@ impl World {
             Effect::GrantLease(op, incarnation) => {
                 store.grant_lease(moment, peer, at.connection, incarnation);
                 self.fence_others(at);
-                self.admitted(at);
+                if let Some(link) = self.connections.get(&at.connection) {
+                    self.seen.push(Observation::Leased(peer, link.life, link.judged));
+                }
                 Input::LeaseGranted(op)
             }
             Effect::ReadPage(op, request) => match store.read_page(request) {

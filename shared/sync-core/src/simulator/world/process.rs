@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use supplysync_model::SyncId;
+use supplysync_model::{Checkpoint, SyncId};
 
 use super::event::{ConnectionId, ProcessId};
 use crate::simulator::frame::Machine;
@@ -80,6 +80,8 @@ pub struct Connection {
     pub satellite: ProcessId,
     /// The life of its database when it dialled.
     pub life: usize,
+    /// The point of the satellite's feed that the primary judged it by.
+    pub judged: Option<Checkpoint>,
     /// Nothing gets through any more.
     pub dead: bool,
     /// When the last frame arrives at the primary.

@@ -66,7 +66,21 @@ impl World {
         self.processes[satellite].frozen
     }
 
+    /// Whether a live satellite's stream is open at both ends and has been since there was peace.
+    fn is_connected(&self, satellite: ProcessId) -> bool {
+        let sessions = &self.processes[satellite].sessions;
+        sessions.iter().any(|(connection, running)| {
+            let link = self.connections.get(connection);
+            !running.again
+                && link.is_some_and(|link| !link.dead)
+                && self.processes[0].sessions.contains_key(connection)
+        })
+    }
+
     fn is_in_step(&self, satellite: ProcessId) -> bool {
+        if self.processes[satellite].mode == Mode::Live && !self.is_connected(satellite) {
+            return false;
+        }
         let (here, there) = (&self.processes[satellite], &self.processes[0]);
         let served = there.store.served_channels(here.site);
         let pulled = served.iter().all(|served| {
