@@ -27,10 +27,7 @@ impl ModelStore {
             checkpoint,
             lease,
         } = request;
-        if lease.is_some() && lease != self.lease_holder(peer) {
-            let message = "a newer session speaks for this site";
-            return Err(fault(FaultCode::Aborted, Reason::SESSION_FENCED, message));
-        }
+        self.check_lease(peer, lease)?;
         for part in &parts {
             self.check_start(peer, direction, part)?;
         }
@@ -39,11 +36,10 @@ impl ModelStore {
         let mut work = Work::default();
         let mut channels = Vec::new();
         let mut comparisons = Vec::new();
-        let before = self.seq;
         for part in parts {
             let (channel, through, caught_up) = (part.channel, part.through, part.caught_up);
             let (digest, owner) = (part.digest, part.owner_proof);
-            self.apply_part(peer, direction, part, before, &mut work);
+            self.apply_part(peer, direction, part, &mut work);
             let comparison = digest.map(|theirs| self.compare(channel, peer, theirs, checkpoint.seq));
             comparisons.extend(comparison);
             let (held, quarantined) = self.held_and_quarantined(channel, peer);
@@ -104,9 +100,9 @@ impl ModelStore {
         Err(fault(FaultCode::Aborted, Reason::PROTOCOL_VIOLATION, message))
     }
 
-    fn apply_part(&mut self, peer: SyncId, direction: Direction, part: Part, before: u64, work: &mut Work) {
+    fn apply_part(&mut self, peer: SyncId, direction: Direction, part: Part, work: &mut Work) {
         if let Some((after, last)) = key_range(&part) {
-            self.clear_leftovers(&part, after, last, before, work);
+            self.clear_leftovers(&part, after, last);
         }
         for record in part.records {
             let existing = self.records.get(&record.key).map(|held| &held.record);
@@ -120,11 +116,18 @@ impl ModelStore {
             };
             match verdict {
                 Verdict::Duplicate => work.duplicates += 1,
-                Verdict::Quarantine(reason) => self.set_aside(record, peer, reason, before, work),
+                Verdict::Quarantine(reason) => {
+                    work.refused.push(Refusal {
+                        key: record.key,
+                        reason,
+                    });
+                    self.set_aside(record, peer, reason);
+                }
                 Verdict::Apply => {
                     if direction == Direction::Pull {
-                        self.keep_local_work(record.key, before, work);
+                        self.keep_local_work(record.key);
                     }
+                    self.supersede(record.key, peer);
                     work.hashes.push(self.write(record));
                 }
             }
@@ -137,8 +140,6 @@ impl ModelStore {
         part: &Part,
         after: Option<RecordKey>,
         last: Option<RecordKey>,
-        before: u64,
-        work: &mut Work,
     ) {
         let leftovers: Vec<RecordKey> = self
             .feed(part.channel, 0)
@@ -147,13 +148,13 @@ impl ModelStore {
             .filter(|key| !part.records.iter().any(|record| record.key == *key))
             .collect();
         for key in leftovers {
-            self.keep_local_work(key, before, work);
+            self.keep_local_work(key);
             self.remove(key);
         }
     }
 
     /// Work of this site that the primary has not acknowledged is kept aside before it is replaced.
-    fn keep_local_work(&mut self, key: RecordKey, before: u64, work: &mut Work) {
+    fn keep_local_work(&mut self, key: RecordKey) {
         let Some(held) = self.records.get(&key) else {
             return;
         };
@@ -166,7 +167,7 @@ impl ModelStore {
             .err()
             .unwrap_or(Reason::NOT_OWNER);
         let here = self.sync_id;
-        self.set_aside(record, here, reason, before, work);
+        self.set_aside(record, here, reason);
     }
 
     fn is_unacknowledged(&self, held: &StoredRecord) -> bool {
@@ -184,22 +185,22 @@ impl ModelStore {
             .map(|row| row.cursor)
     }
 
-    fn set_aside(&mut self, record: Record, from: SyncId, reason: Reason, before: u64, work: &mut Work) {
-        work.refused.push(Refusal {
-            key: record.key,
-            reason,
-        });
-        let known = self
-            .quarantine
-            .iter()
-            .any(|kept| kept.record == record && kept.from_site == from);
+    fn set_aside(&mut self, record: Record, from_site: SyncId, reason: Reason) {
+        let known = self.quarantine.iter().any(|kept| kept.open && kept.record == record);
         if !known {
             self.quarantine.push(Quarantined {
                 record,
-                from_site: from,
+                from_site,
                 reason,
-                after: before,
+                open: true,
             });
+        }
+    }
+
+    /// A later version of a record came from the same site and is applied.
+    fn supersede(&mut self, key: RecordKey, from: SyncId) {
+        for kept in &mut self.quarantine {
+            kept.open &= kept.record.key != key || kept.from_site != from;
         }
     }
 }

@@ -42,12 +42,8 @@ impl ModelStore {
     pub(super) fn refused_last(&self, channel: Channel, peer: SyncId) -> BTreeMap<RecordKey, &Quarantined> {
         self.quarantine
             .iter()
-            .filter(|kept| kept.from_site == peer && kept.record.channel == channel)
+            .filter(|kept| kept.open && kept.from_site == peer && kept.record.channel == channel)
             .map(|kept| (kept.record.key, kept))
-            .filter(|(key, kept)| {
-                let held = self.records.get(key);
-                held.is_none_or(|held| held.seq <= kept.after || held.record.channel != channel)
-            })
             .collect()
     }
 

@@ -58,8 +58,8 @@ pub struct Quarantined {
     pub from_site: SyncId,
     /// Why.
     pub reason: Reason,
-    /// The feed's head before the transaction that put it here: what is held with a later seq came afterwards.
-    pub after: Seq,
+    /// Until a later version of the record comes from the same site and is applied.
+    pub open: bool,
 }
 
 /// What is known of one receiver in one channel; the receiver is this site or the peer.
@@ -236,7 +236,7 @@ impl ModelStore {
         digest
     }
 
-    /// Everything in open quarantine, oldest first.
+    /// Everything that was ever set aside, oldest first; what was superseded is no longer open.
     pub fn quarantine(&self) -> &[Quarantined] {
         &self.quarantine
     }

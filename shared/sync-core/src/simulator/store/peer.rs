@@ -1,8 +1,8 @@
 //! What the store knows of its peers: opening a session, leases, acknowledgements, channels to serve and to push.
 
-use supplysync_model::{Channel, Checkpoint, Incarnation, Kind, Reason, RecordKey, SyncId};
+use supplysync_model::{Channel, Checkpoint, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, SyncId};
 
-use super::{CursorRow, ModelStore, Moment};
+use super::{CursorRow, ModelStore, Moment, fault};
 use crate::{Ack, Cursor, Direction, Hello, OwnerProof, PeerState, Refused, Served};
 
 /// What a satellite's Hello says of its database.
@@ -122,8 +122,25 @@ impl ModelStore {
         channels
     }
 
-    /// Stores a receiver's acknowledgement: its cursors and counts, and its feed's head.
-    pub fn record_ack(&mut self, moment: Moment, peer: SyncId, ack: &Ack) {
+    /// Whether a session, where it needs the lease, still speaks for the site; `SESSION_FENCED` if not.
+    pub(super) fn check_lease(&self, site: SyncId, lease: Option<u64>) -> Result<(), Fault> {
+        if lease.is_none() || lease == self.lease_holder(site) {
+            return Ok(());
+        }
+        let message = "a newer session speaks for this site";
+        Err(fault(FaultCode::Aborted, Reason::SESSION_FENCED, message))
+    }
+
+    /// Stores a receiver's acknowledgement: its cursors and counts, and its feed's head. On the primary under the
+    /// session's lease: an ack that was on its way when a newer session took over may be of another past.
+    pub fn record_ack(
+        &mut self,
+        moment: Moment,
+        peer: SyncId,
+        lease: Option<u64>,
+        ack: &Ack,
+    ) -> Result<(), Fault> {
+        self.check_lease(peer, lease)?;
         let direction = self.sends();
         for acked in &ack.channels {
             let row = self
@@ -137,6 +154,7 @@ impl ModelStore {
         }
         self.learn_checkpoint(peer, ack.head);
         self.commit(&[], moment);
+        Ok(())
     }
 
     /// Forgets the cursors of channels that are no longer served to this site; a new grant loads afresh.

@@ -3,7 +3,7 @@
 
 use supplysync_model::{Fault, FaultCode, Kind, Reason};
 
-use super::event::{At, Event, ProcessId};
+use super::event::{At, End, Event, ProcessId};
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
@@ -88,8 +88,11 @@ impl World {
             },
             Effect::Apply(op, request) => self.apply(at, op, request),
             Effect::RecordAck(op, ack) => {
-                store.record_ack(moment, peer, &ack);
-                Input::AckRecorded(op)
+                let lease = (at.end == End::Primary).then_some(at.connection);
+                match store.record_ack(moment, peer, lease, &ack) {
+                    Ok(()) => Input::AckRecorded(op),
+                    Err(fault) => Input::Failed(op, fault),
+                }
             }
             Effect::Forget(op, channels) => {
                 store.forget_channels(moment, &channels);

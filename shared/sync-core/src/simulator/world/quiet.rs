@@ -11,6 +11,8 @@ const PATIENCE_MS: i64 = 900_000;
 const LOOK_MS: i64 = 2_000;
 /// How often a site with two databases gets something to tell them apart by.
 const NEWS_MS: i64 = 20_000;
+/// How long sessions under way may take to come to rest, in milliseconds.
+const SETTLE_MS: i64 = 15_000;
 /// How long everything is watched doing nothing.
 const IDLE_MS: i64 = 70_000;
 
@@ -145,8 +147,8 @@ impl World {
 
     /// With nothing to exchange, no feed moves; and where all are live, nothing at all is committed.
     fn stay_idle(&mut self) -> Result<(), Violation> {
-        // The last acks and Byes are still on their way.
-        self.run_for(LOOK_MS)?;
+        // The last handshakes, acks and Byes are still on their way.
+        self.run_for(SETTLE_MS)?;
         let heads: Vec<_> = self.processes.iter().map(|process| process.store.seq()).collect();
         let commits: Vec<_> = self
             .processes
