@@ -1,6 +1,7 @@
 //! `cargo xtask`: the workspace's own commands. What each does lives in its module; nothing of the product is here.
 
 mod demo;
+mod sim;
 mod tidy;
 mod workspace;
 
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     /// The main job on real input: a primary and three satellites on this machine, checked as it goes.
     Demo(demo::Arguments),
+    /// The simulator over many seeds: both session machines against crashes, cuts, restores and clones.
+    Sim(sim::Arguments),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
@@ -27,6 +30,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse_from(arguments()).command {
         Command::Demo(arguments) => return demo::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match result {
