@@ -47,7 +47,11 @@ impl World {
         };
         self.last_connection += 1;
         let connection = self.last_connection;
-        note!(self, "site {} (process {process}) dials: {hello:?}", hello.sync_id);
+        note!(
+            self,
+            "site {} (process {process}) dials: {hello:?}",
+            hello.sync_id
+        );
         self.connections.insert(
             connection,
             Connection {
@@ -66,7 +70,10 @@ impl World {
             software_version: "simulator".to_owned(),
             limits,
         })));
-        let calling = Machine::Satellite(Box::new(satellite::Session::new(satellite::Setup { mode, limits })));
+        let calling = Machine::Satellite(Box::new(satellite::Session::new(satellite::Setup {
+            mode,
+            limits,
+        })));
         for (id, machine) in [(0, answering), (process, calling)] {
             let running = Running {
                 machine,
@@ -242,12 +249,7 @@ impl World {
         match reason {
             CloseReason::Drained => self.count(Deed::SessionDrained),
             CloseReason::Fenced => self.count(Deed::SessionFenced),
-            CloseReason::LinkLost
-                if self
-                    .connections
-                    .get(&at.connection)
-                    .is_some_and(|link| link.dead) =>
-            {
+            CloseReason::LinkLost if self.connections.get(&at.connection).is_some_and(|link| link.dead) => {
                 self.count(Deed::LinkSilent);
             }
             _ => {}
@@ -324,7 +326,11 @@ impl World {
         if !of.up || of.run != run {
             return Vec::new();
         }
-        let end = if process == 0 { End::Primary } else { End::Satellite };
+        let end = if process == 0 {
+            End::Primary
+        } else {
+            End::Satellite
+        };
         of.sessions.keys().map(|connection| (*connection, end)).collect()
     }
 

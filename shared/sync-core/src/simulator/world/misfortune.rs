@@ -49,7 +49,11 @@ impl World {
         crashed.stopping = false;
         crashed.run += 1;
         let sessions = std::mem::take(&mut crashed.sessions);
-        let end = if process == 0 { End::Primary } else { End::Satellite };
+        let end = if process == 0 {
+            End::Primary
+        } else {
+            End::Satellite
+        };
         for connection in sessions.into_keys() {
             if self.rng.random_bool(0.3) {
                 // Power is gone: nobody says that the stream has ended.
@@ -101,8 +105,7 @@ impl World {
         for (end, told) in [(End::Primary, primary), (End::Satellite, satellite)] {
             if told {
                 let delay = self.delay();
-                self.queue
-                    .push(self.now + delay, Event::Ended(connection, end));
+                self.queue.push(self.now + delay, Event::Ended(connection, end));
             }
         }
     }
@@ -146,7 +149,11 @@ impl World {
         let Some(channel) = self.pick(&copied) else {
             return;
         };
-        let kind = if channel == Channel::Master { Kind::UNIT } else { Kind::TRANSACTION };
+        let kind = if channel == Channel::Master {
+            Kind::UNIT
+        } else {
+            Kind::TRANSACTION
+        };
         let Some(mut record) = self.some_record(process, channel, kind) else {
             return;
         };
@@ -219,12 +226,14 @@ impl World {
         };
         restored.store = backup;
         restored.life = self.truth.begin_life(&restored.store, Some(restored.life));
-        self.truth
-            .look_afresh(process, restored.life, &restored.store);
+        self.truth.look_afresh(process, restored.life, &restored.store);
         self.truth.doubtful.insert(restored.site);
         let store = &restored.store;
         self.truth.foul_last.retain(|(at, key), hash| {
-            *at != process || store.get_record(*key).is_some_and(|held| held.record.hash == *hash)
+            *at != process
+                || store
+                    .get_record(*key)
+                    .is_some_and(|held| held.record.hash == *hash)
         });
         note!(
             self,
@@ -246,7 +255,11 @@ impl World {
         };
         let of = &self.processes[original];
         let life = self.truth.begin_life(&of.store, Some(of.life));
-        let mode = if self.rng.random_bool(0.5) { Mode::Live } else { Mode::Drain };
+        let mode = if self.rng.random_bool(0.5) {
+            Mode::Live
+        } else {
+            Mode::Drain
+        };
         let twin = Process::new(of.store.clone(), life, mode, of.interval);
         self.truth.doubtful.insert(twin.site);
         let id = self.processes.len();

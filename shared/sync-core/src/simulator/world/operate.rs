@@ -100,7 +100,11 @@ impl World {
             if key == new {
                 [&mut self.units, &mut self.items, &mut self.names][kind].push(key);
             }
-            self.count(if retire { Deed::MasterRetired } else { Deed::MasterEdited });
+            self.count(if retire {
+                Deed::MasterRetired
+            } else {
+                Deed::MasterEdited
+            });
         }
     }
 
@@ -183,7 +187,11 @@ impl World {
         };
         let [stock, history] = Channel::of_store(store);
         let line = self.rng.random_bool(0.4);
-        let (kind, channel) = if line { (Kind::STOCK_LINE, stock) } else { (Kind::TRANSACTION, history) };
+        let (kind, channel) = if line {
+            (Kind::STOCK_LINE, stock)
+        } else {
+            (Kind::TRANSACTION, history)
+        };
         let Some(known) = self.reference(process, kind, channel) else {
             return;
         };
@@ -311,8 +319,7 @@ impl World {
         for (connection, end) in self.sessions_of(process, run) {
             self.drive(connection, end, Input::Stop);
         }
-        self.queue
-            .push(self.now + STOP_MS, Event::Down(process, run));
+        self.queue.push(self.now + STOP_MS, Event::Down(process, run));
     }
 
     pub(super) fn start(&mut self, process: ProcessId) {
