@@ -56,11 +56,11 @@ fn channels(number: u8) -> Vec<Channel> {
 
 fn any_part(a: u8, b: u8) -> crate::Part {
     let mut part = following(channel(a), u64::from(a), u64::from(b), a.is_multiple_of(2));
-    if b % 3 == 0 {
-        part.from = (b % 2 == 0).then(|| cursor(b));
+    if b.is_multiple_of(3) {
+        part.from = (b.is_multiple_of(2)).then(|| cursor(b));
         part.through = cursor(a);
     }
-    if a % 7 == 0 {
+    if a.is_multiple_of(7) {
         part.records.clear();
     }
     part
@@ -77,9 +77,9 @@ fn honest_page(request: &PageRequest, a: u8) -> Page {
         let caught_up = number + 1 < request.channels.len() || a.is_multiple_of(3);
         let mut part = following(*channel, at, at + u64::from(a % 4), caught_up);
         part.from = *from;
-        if a % 4 == 0 && caught_up {
+        if a.is_multiple_of(4) && caught_up {
             part.records.clear();
-        } else if a % 4 == 0 {
+        } else if a.is_multiple_of(4) {
             part.through = Cursor::Following { seq: at + 1 };
         }
         parts.push(part);
@@ -105,7 +105,7 @@ fn honest_outcome(request: &ApplyRequest) -> ApplyOutcome {
 /// What the store answers to an operation, honestly or with a fault.
 fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
     let op = op_of(effect)?;
-    if a % 16 == 0 {
+    if a.is_multiple_of(16) {
         let fault = Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, "busy");
         return Some(Input::Failed(op, fault));
     }
@@ -160,14 +160,14 @@ fn inputs<N>(kind: u8, a: u8, b: u8) -> Input<N> {
 
 /// Acknowledges what the machine sent last, most times rightly.
 fn ack_for<M: Machine>(machine: &mut Watched<M>, batches: &[crate::Batch], a: u8) -> crate::Ack {
-    let number = machine.sent().saturating_sub(u64::from(a % 3 == 0));
+    let number = machine.sent().saturating_sub(u64::from(a.is_multiple_of(3)));
     let parts: Vec<_> = batches
         .iter()
         .filter(|batch| batch.number == number)
         .flat_map(|batch| batch.parts.clone())
         .collect();
     let mut ack = ack_of(number, &parts);
-    if a % 13 == 0 {
+    if a.is_multiple_of(13) {
         ack.number = machine.sent() + 1;
     } else {
         machine.peer_acks(number);
@@ -196,7 +196,7 @@ fn run_primary(steps: &[Step]) {
             12 => Some(SatelliteMessage::Hello(hello())),
             13 => Some(SatelliteMessage::LineageOk { incarnation: life(1) }),
             14 | 15 => {
-                received += u64::from(b % 9 != 0);
+                received += u64::from(!b.is_multiple_of(9));
                 Some(SatelliteMessage::Batch(batch(
                     received,
                     vec![following(stock(1), 15, u64::from(a.max(15)), true)],
@@ -250,8 +250,8 @@ fn run_satellite(mode: Mode, steps: &[Step]) {
             13 if b < 200 => Some(PrimaryMessage::Ready),
             13 => Some(PrimaryMessage::Serve(serve(&channels(a)))),
             14 | 15 => {
-                received += u64::from(b % 9 != 0);
-                let part = following(Channel::Master, 10, u64::from(a.max(10)), a % 2 == 0);
+                received += u64::from(!b.is_multiple_of(9));
+                let part = following(Channel::Master, 10, u64::from(a.max(10)), a.is_multiple_of(2));
                 Some(PrimaryMessage::Batch(batch(received, vec![part])))
             }
             16 => Some(PrimaryMessage::Batch(batch(

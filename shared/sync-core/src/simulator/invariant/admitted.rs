@@ -4,6 +4,7 @@ use supplysync_model::{Checkpoint, SyncId};
 
 use super::{Check, Violation};
 use crate::Direction;
+use crate::simulator::world::event::End;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p10_right_identity";
@@ -19,6 +20,17 @@ pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check 
             *life,
             world.processes[0].store.peer(*site).checkpoint,
         ),
+        Observation::Spoke(at, peer) => {
+            let holder = world.processes[0].store.lease_holder(*peer);
+            if at.end == End::Satellite || holder == Some(at.connection) {
+                return Ok(());
+            }
+            let what = format!(
+                "session {} stores what site {peer} sent, {holder:?} speaks for it",
+                at.connection
+            );
+            Err(Violation::new(NAME, what))
+        }
         Observation::Applied {
             process,
             life,

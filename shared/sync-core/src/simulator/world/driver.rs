@@ -8,6 +8,7 @@ use super::process::{Connection, Running};
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::{Frame, Machine};
+use crate::simulator::words;
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, Mode, PrimaryMessage, Report, SatelliteMessage, TimerId,
     full_jitter, primary, satellite,
@@ -279,7 +280,9 @@ impl World {
     }
 
     fn report(&mut self, at: At, report: Report) {
-        note!(self, "{:?} of {} reports {report:?}", at.end, at.connection);
+        if let Some(words) = self.history.is_kept().then(|| words::report(&report)).flatten() {
+            note!(self, "{:?} of {} reports {words}", at.end, at.connection);
+        }
         match report {
             Report::Ready { .. } if at.end == End::Satellite => {
                 self.processes[at.process].attempt = 0;

@@ -9,11 +9,12 @@ use super::{Observation, World, note};
 use crate::Mode;
 use crate::simulator::body;
 use crate::simulator::counts::Deed;
+use crate::simulator::words;
 
 impl World {
     pub(super) fn misfortune(&mut self) {
         match self.rng.random_range(0..100) {
-            0..=19 => {
+            0..=15 => {
                 let everywhere: Vec<_> = (0..self.processes.len()).collect();
                 if let Some(process) = self.pick(&everywhere)
                     && self.processes[process].up
@@ -22,16 +23,16 @@ impl World {
                     self.crash(process);
                 }
             }
-            20..=44 => self.cut_some_link(),
-            45..=54 => {
+            16..=39 => self.cut_some_link(),
+            40..=49 => {
                 let satellites: Vec<_> = self.satellites().collect();
                 if let Some(process) = self.pick(&satellites) {
                     self.processes[process].reachable ^= true;
                 }
             }
-            55..=69 => self.write_under_stale_epoch(),
-            70..=84 => self.spoil_a_copy(),
-            85..=93 => self.restore(),
+            50..=63 => self.write_under_stale_epoch(),
+            64..=78 => self.spoil_a_copy(),
+            79..=88 => self.restore(),
             _ => self.clone_a_satellite(),
         }
     }
@@ -195,7 +196,7 @@ impl World {
         note!(
             self,
             "process {process} has {} written past the checks",
-            record.key
+            words::key(record.key)
         );
         self.truth.foul.insert((process, record.key, record.hash));
         self.truth.foul_last.insert((process, record.key), record.hash);

@@ -62,6 +62,8 @@ pub enum Observation {
     Leased(SyncId, usize, Option<Checkpoint>),
     /// The primary let batches flow between itself and a database in this life.
     Admitted(SyncId, usize),
+    /// A session made its end store something for this peer.
+    Spoke(At, SyncId),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }

@@ -9,6 +9,7 @@ use super::{Observation, World, note};
 use crate::simulator::body::{self, BODIES, Reference};
 use crate::simulator::counts::Deed;
 use crate::simulator::store::OwnChange;
+use crate::simulator::words;
 use crate::{Input, Mode};
 
 /// How long a stop in order may take, in milliseconds.
@@ -74,7 +75,7 @@ impl World {
             "process {process} writes {:?}",
             written
                 .iter()
-                .map(|written| (written.key.to_string(), written.etag.revision))
+                .map(|written| format!("{} as {}", words::key(written.key), written.etag.revision))
                 .collect::<Vec<_>>()
         );
         self.after_commit(process, before);

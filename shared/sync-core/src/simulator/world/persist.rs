@@ -1,12 +1,14 @@
 //! What the stores do for the machines: each operation later than asked, its completion later still, and a crash
 //! possible before, between and after.
 
+use rand::Rng;
 use supplysync_model::{Checkpoint, Fault, FaultCode, Kind, Reason};
 
 use super::event::{At, End, Event, ProcessId};
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
+use crate::simulator::words;
 use crate::{ApplyOutcome, ApplyRequest, Cursor, Effect, Input, OpId, Part};
 
 /// What a receiver's store was like before a batch.
@@ -27,7 +29,7 @@ impl World {
             return self.crash(at.process);
         }
         let orphan = !self.processes[at.process].sessions.contains_key(&at.connection);
-        if orphan && self.number() % 2 == 0 {
+        if orphan && self.rng.random_bool(0.5) {
             // Whoever closed the session threw away what had not begun.
             return;
         }
@@ -97,13 +99,18 @@ impl World {
             Effect::RecordAck(op, ack) => {
                 let lease = (at.end == End::Primary).then_some(at.connection);
                 match store.record_ack(moment, peer, lease, &ack) {
-                    Ok(()) => Input::AckRecorded(op),
+                    Ok(()) => {
+                        self.seen.push(Observation::Spoke(at, peer));
+                        Input::AckRecorded(op)
+                    }
                     Err(fault) => Input::Failed(op, fault),
                 }
             }
             Effect::Forget(op, channels) => {
                 store.forget_channels(moment, &channels);
-                note!(self, "process {} forgets {channels:?}", at.process);
+                for channel in channels {
+                    note!(self, "process {} forgets {}", at.process, words::channel(channel));
+                }
                 self.counts.count(Deed::CursorForgotten);
                 Input::Forgotten(op)
             }
@@ -157,11 +164,11 @@ impl World {
     fn applied(&mut self, at: At, request: ApplyRequest, outcome: &ApplyOutcome, before: Before) {
         note!(
             self,
-            "process {} applied {} records, {} duplicates, refused {:?}, head {}",
+            "process {} applied {} records, {} duplicates, {} refused, head {}",
             at.process,
             outcome.applied,
             outcome.duplicates,
-            outcome.refused,
+            outcome.refused.len(),
             outcome.head.seq
         );
         debug_assert_eq!(request.direction, World::direction_of(at.end));
@@ -193,6 +200,7 @@ impl World {
             self.settings_moved(at.process);
         }
         let life = self.connections.get(&at.connection).map_or(0, |link| link.life);
+        self.seen.push(Observation::Spoke(at, request.peer));
         self.seen.push(Observation::Applied {
             process: at.process,
             life,
