@@ -111,8 +111,13 @@ mod tests {
     fn a_site_has_few_sessions_at_one_time() {
         let sessions = Sessions::default();
         let site = SyncId::new(2).unwrap();
-        let open: Vec<_> = (0..4).map(|number| sessions.enter(site, number).unwrap()).collect();
-        assert_eq!(sessions.enter(site, 5).unwrap_err().reason(), Reason::RATE_LIMITED);
+        let open: Vec<_> = (0..4)
+            .map(|number| sessions.enter(site, number).unwrap())
+            .collect();
+        assert_eq!(
+            sessions.enter(site, 5).unwrap_err().reason(),
+            Reason::RATE_LIMITED
+        );
         assert!(sessions.enter(SyncId::new(3).unwrap(), 6).is_ok());
         drop(open);
         assert!(sessions.enter(site, 7).is_ok());

@@ -33,8 +33,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let (context, store) = (&foundation.context, &foundation.store);
 
     let (user_name, password_hash) = credentials(store).await?;
-    let verifier =
-        CredentialVerifier::new(user_name, password_hash, context.clock.clone(), &*context.random);
+    let verifier = CredentialVerifier::new(user_name, password_hash, context.clock.clone(), &*context.random);
     let sync = SyncHandler::new(
         foundation.sessions(),
         Arc::new(verifier),
@@ -47,7 +46,10 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         live: true,
     };
 
-    let more = [site_service_server::SERVICE_NAME, sync_service_server::SERVICE_NAME];
+    let more = [
+        site_service_server::SERVICE_NAME,
+        sync_service_server::SERVICE_NAME,
+    ];
     let mut routes = foundation.routes(&more)?;
     routes
         .add_service(SyncServiceServer::new(sync).max_decoding_message_size(MAX_MESSAGE_BYTES))
@@ -59,7 +61,13 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
 /// The user name and the password's hash that `init` stored.
 async fn credentials(store: &Store) -> Result<(String, String), Fault> {
     let read = store.read("credentials", |tx| {
-        async move { Ok((tx.preference(USER_NAME).await?, tx.preference(PASSWORD_HASH).await?)) }.boxed()
+        async move {
+            Ok((
+                tx.preference(USER_NAME).await?,
+                tx.preference(PASSWORD_HASH).await?,
+            ))
+        }
+        .boxed()
     });
     let text = |value: Option<Vec<u8>>| value.and_then(|bytes| String::from_utf8(bytes).ok());
     match read.await? {

@@ -71,7 +71,9 @@ impl Dialler {
         let mut since = self.asked_before().await?;
         loop {
             let rhythm = *self.rhythm.borrow_and_update();
-            let wait = last.wait(rhythm, self.random.u64()).saturating_sub(since.elapsed());
+            let wait = last
+                .wait(rhythm, self.random.u64())
+                .saturating_sub(since.elapsed());
             self.show_plan(rhythm, wait);
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
@@ -109,8 +111,8 @@ impl Dialler {
                 last.of_session(&outcome.reason, outcome.ready, outcome.lasted)
             }
             Err(fault) => {
-                let (reason, retryable) = (fault.reason().0, fault.retryable());
-                tracing::warn!(reason, retryable, ?fault, "no session with the primary: {fault}");
+                let retryable = fault.retryable();
+                self.log(&fault);
                 self.line(|line| {
                     line.state = match retryable {
                         true => SyncState::Waiting,
@@ -133,7 +135,9 @@ impl Dialler {
         let response = client.sync(request).await.map_err(|status| fault_of(&status))?;
         let frames = response.into_inner();
         Ok(Link {
-            incoming: frames.map(|frame| frame.map_err(|status| fault_of(&status))).boxed(),
+            incoming: frames
+                .map(|frame| frame.map_err(|status| fault_of(&status)))
+                .boxed(),
             outgoing,
         })
     }
@@ -187,13 +191,30 @@ impl Dialler {
         });
     }
 
+    /// Once for each new reason: a clinic may be without internet for days.
+    fn log(&self, fault: &Fault) {
+        let reason = fault.reason().0;
+        let told = self.sessions.control.board().current();
+        if told
+            .get(&SyncId::PRIMARY)
+            .is_some_and(|line| line.reason == fault.message())
+        {
+            tracing::debug!(reason, ?fault, "still no session with the primary: {fault}");
+        } else {
+            tracing::warn!(reason, ?fault, "no session with the primary: {fault}");
+        }
+    }
+
     fn line(&self, change: impl FnOnce(&mut PeerStatus)) {
         self.sessions.control.board().update(SyncId::PRIMARY, change);
     }
 
     /// Since when a pause has lasted: from the last try that was noted, else from now.
     async fn asked_before(&self) -> Result<Since, Fault> {
-        let read = self.sessions.store.read("last asked", |tx| tx.preference(ASKED_AT).boxed());
+        let read = self
+            .sessions
+            .store
+            .read("last asked", |tx| tx.preference(ASKED_AT).boxed());
         let text = read.await?.and_then(|bytes| String::from_utf8(bytes).ok());
         let asked = text.and_then(|text| text.parse().ok()).map(Timestamp);
         let paused = self.rhythm.borrow().paused();
@@ -251,7 +272,11 @@ pub fn read_password(path: &std::path::Path) -> Result<SecretString, Fault> {
             "{} {why}: put the password that all sites share on its first line (sync.password_file)",
             path.display()
         );
-        Fault::new(FaultCode::FailedPrecondition, Reason::CONFIGURATION_INVALID, message)
+        Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::CONFIGURATION_INVALID,
+            message,
+        )
     };
     let text = std::fs::read_to_string(path).map_err(|error| unusable(format!("can't be read ({error})")))?;
     match text.lines().next().filter(|line| !line.is_empty()) {

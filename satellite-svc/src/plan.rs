@@ -93,7 +93,10 @@ mod tests {
     fn each_end_has_its_wait() {
         assert_eq!(Last::Never.wait(LIVE, 7), Duration::ZERO);
         assert_eq!(Last::Done.wait(INTERVAL, 7), Duration::from_secs(300));
-        assert_eq!(Last::Lost { attempt: 0 }.wait(LIVE, 400), Duration::from_millis(400));
+        assert_eq!(
+            Last::Lost { attempt: 0 }.wait(LIVE, 400),
+            Duration::from_millis(400)
+        );
         assert!(Last::Refused.wait(LIVE, 0) >= Duration::from_secs(60));
         for last in [Last::Never, Last::Done, Last::Lost { attempt: 3 }, Last::Refused] {
             assert_eq!(last.wait(PAUSED, 7), PAUSED_INTERVAL, "{last:?}");
@@ -118,9 +121,15 @@ mod tests {
     fn what_a_person_must_put_right_is_not_hammered() {
         let refused = Refused::new(Reason::SATELLITE_LINEAGE_BROKEN, "restored");
         let closed = CloseReason::Refused(refused.clone());
-        assert_eq!(Last::Never.of_session(&closed, false, Duration::ZERO), Last::Refused);
+        assert_eq!(
+            Last::Never.of_session(&closed, false, Duration::ZERO),
+            Last::Refused
+        );
         let closed = CloseReason::Refused(refused.retryable());
-        assert_eq!(Last::Never.of_session(&closed, false, Duration::ZERO), Last::Lost { attempt: 0 });
+        assert_eq!(
+            Last::Never.of_session(&closed, false, Duration::ZERO),
+            Last::Lost { attempt: 0 }
+        );
         assert_eq!(Last::Never.of_fault(false), Last::Refused);
     }
 }

@@ -81,7 +81,13 @@ pub async fn follow(
     store: Store,
     configured: Rhythm,
     stop: CancellationToken,
-) -> Result<(watch::Receiver<Rhythm>, impl Future<Output = Result<(), Fault>> + Send + 'static), Fault> {
+) -> Result<
+    (
+        watch::Receiver<Rhythm>,
+        impl Future<Output = Result<(), Fault>> + Send + 'static,
+    ),
+    Fault,
+> {
     let noted = note(&store, configured).await?;
     let mut heads = store.heads();
     let (sender, receiver) = watch::channel(noted.effective(decided_in(&store).await?));
@@ -96,11 +102,18 @@ pub async fn follow(
                     let rhythm = noted.effective(decided);
                     let changed = sender.send_if_modified(|held| std::mem::replace(held, rhythm) != rhythm);
                     if changed {
-                        let Rhythm { interval_minutes, live } = rhythm;
+                        let Rhythm {
+                            interval_minutes,
+                            live,
+                        } = rhythm;
                         tracing::info!(interval_minutes, live, "the primary changed when to synchronise");
                     }
                 }
-                Err(fault) => tracing::warn!(reason = fault.reason().0, ?fault, "can't read this site's settings"),
+                Err(fault) => tracing::warn!(
+                    reason = fault.reason().0,
+                    ?fault,
+                    "can't read this site's settings"
+                ),
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -122,7 +135,9 @@ async fn note(store: &Store, configured: Rhythm) -> Result<Noted, Fault> {
     if before != Some(noted) {
         let bytes = serde_json::to_vec(&noted).map_err(Fault::internal)?;
         store
-            .write("note the rhythm", move |tx| tx.set_preference(KEY, bytes.clone()).boxed())
+            .write("note the rhythm", move |tx| {
+                tx.set_preference(KEY, bytes.clone()).boxed()
+            })
             .await?;
     }
     Ok(noted)
@@ -175,8 +190,15 @@ mod tests {
         assert_eq!(again, first, "a start alone changes nothing");
         let edited = Noted::at_start(Some(first), PAUSED, decided);
         assert_eq!(edited.effective(decided), PAUSED, "the file was edited since");
-        assert_eq!(edited.effective(Some(((1, 9), HOURLY))), HOURLY, "and the primary's changed after that");
-        assert_eq!(Noted::at_start(Some(edited), PAUSED, decided).effective(decided), PAUSED);
+        assert_eq!(
+            edited.effective(Some(((1, 9), HOURLY))),
+            HOURLY,
+            "and the primary's changed after that"
+        );
+        assert_eq!(
+            Noted::at_start(Some(edited), PAUSED, decided).effective(decided),
+            PAUSED
+        );
     }
 
     #[test]

@@ -92,7 +92,12 @@ impl SyncHandler {
 
     /// The administrator sees who was turned away, and from where.
     fn note_refusal(&self, site: SyncId, address: &str, fault: &Fault) {
-        tracing::warn!(peer = site.get(), address, reason = fault.reason().0, "session refused");
+        tracing::warn!(
+            peer = site.get(),
+            address,
+            reason = fault.reason().0,
+            "session refused"
+        );
         let now = self.sessions.clock.now();
         self.sessions.control.board().update(site, |line| {
             if line.state != SyncState::Connected {
@@ -155,7 +160,10 @@ impl SyncService for SyncHandler {
         &self,
         request: Request<Streaming<v1::SatelliteMessage>>,
     ) -> Result<Response<Self::SyncStream>, Status> {
-        let admitted = self.admit(&request).await.map_err(|fault| refuse("Sync", &fault))?;
+        let admitted = self
+            .admit(&request)
+            .await
+            .map_err(|fault| refuse("Sync", &fault))?;
         let begun = self.begin(admitted, request.into_inner());
         let frames = begun.map_err(|fault| refuse("Sync", &fault))?;
         Ok(Response::new(Box::pin(ReceiverStream::new(frames).map(Ok))))

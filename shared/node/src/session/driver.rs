@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
 use super::link::Link;
-use super::operation::{Operations, work_of};
+use super::operation::{Operations, Work, work_of};
 use super::role::{Machine, MessageOf, Routing};
 use super::start::{Outcome, SessionContext};
 use super::timers::{SessionClock, Timers};
@@ -286,6 +286,9 @@ impl<M: Machine> Running<M> {
     fn carry_out(&mut self, effect: Effect<Out<M>>) {
         let effect = match work_of(effect) {
             Ok((op, work)) => {
+                if let Work::RecordAck(ack) = &work {
+                    self.driver.journal.acknowledged(ack);
+                }
                 let operations = self.driver.operations.clone();
                 let performed = async move { Done::Operation(operations.perform(op, work).await) };
                 self.under_way.push(Box::pin(performed));

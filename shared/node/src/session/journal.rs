@@ -1,7 +1,7 @@
 //! What a session tells those who watch: log lines (one per session and batch, never bodies) and the status board.
 
 use supplysync_model::{Clock, SyncId};
-use supplysync_sync_core::{CloseReason, Comparison, Direction, Refused, Report};
+use supplysync_sync_core::{Ack, CloseReason, Comparison, Direction, Refused, Report};
 use tokio::time::Duration;
 
 use crate::status::{PeerStatus, StatusBoard, SyncState};
@@ -23,6 +23,7 @@ pub(super) struct Journal {
     ready: bool,
     frozen: bool,
     last_ack: u64,
+    acked: u64,
     sent: u64,
     received: u64,
     refused: u64,
@@ -47,6 +48,7 @@ impl Journal {
             ready: false,
             frozen: false,
             last_ack: 0,
+            acked: 0,
             sent: 0,
             received: 0,
             refused: 0,
@@ -80,6 +82,13 @@ impl Journal {
         }
     }
 
+    /// An ack is about to be stored.
+    pub(super) fn acknowledged(&mut self, ack: &Ack) {
+        let (direction, batch) = (self.sends, ack.number);
+        let (records, refused) = (std::mem::take(&mut self.acked), ack.refused.len());
+        tracing::info!(?direction, batch, records, refused, "batch acknowledged");
+    }
+
     pub(super) fn report(&mut self, report: Report, clock: &dyn Clock) {
         match report {
             Report::Ready { session, mismatches } => self.begin_exchange(session, mismatches),
@@ -96,9 +105,9 @@ impl Journal {
                 tracing::info!(?direction, batch, applied, duplicates, refused, "batch applied");
                 self.line(|journal, line| journal.set_caught_up(line, direction, false));
             }
-            Report::Acknowledged { direction, records } => {
+            Report::Acknowledged { records, .. } => {
                 self.sent += records;
-                tracing::info!(?direction, records, "batch acknowledged");
+                self.acked += records;
             }
             Report::Compared(comparisons) => comparisons.iter().for_each(log_comparison),
             Report::CaughtUp(direction) => {

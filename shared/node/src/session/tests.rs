@@ -1,1 +1,0 @@
-//! Both ends of a session in one process, a database each.
