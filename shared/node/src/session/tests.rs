@@ -1,0 +1,1 @@
+//! Both ends of a session in one process, a database each.
