@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::{Memory, Outcome, Program, eventually, free_address, is_ready};
+use crate::{Certificate, Client, Memory, Outcome, Program, eventually, free_address, is_ready};
 
 /// How long a server may take to be ready; generous, as the machine may be busy.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -109,6 +109,21 @@ impl Site {
             program.log_tail(20)
         )
         .into())
+    }
+
+    /// A connection as its operator, who is an admin.
+    pub async fn client(&self) -> Outcome<Client> {
+        Client::connect(&self.url(), &self.operator()).await
+    }
+
+    /// Its operator's certificate.
+    pub fn operator(&self) -> Certificate {
+        Certificate::in_folder(&self.folder.join("tls"), "operator")
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> Certificate {
+        Certificate::in_folder(&self.folder.join("tls"), "site")
     }
 
     /// Its memory.
