@@ -87,14 +87,18 @@ impl Client {
 
     /// An item by id or code.
     pub async fn item(&self, item: &str) -> Outcome<Item> {
-        let request = GetItemRequest { item: item.to_owned() };
+        let request = GetItemRequest {
+            item: item.to_owned(),
+        };
         let item = self.master_data().get_item(request).await.answer()?.item;
         Ok(item.unwrap_or_default())
     }
 
     /// A name by id or code.
     pub async fn name(&self, name: &str) -> Outcome<Name> {
-        let request = GetNameRequest { name: name.to_owned() };
+        let request = GetNameRequest {
+            name: name.to_owned(),
+        };
         let name = self.master_data().get_name(request).await.answer()?.name;
         Ok(name.unwrap_or_default())
     }
@@ -142,9 +146,7 @@ impl Client {
     /// How it stands with one peer.
     pub async fn peer(&self, sync_id: u16) -> Outcome<PeerStatus> {
         let peers = self.status().await?.peers;
-        let found = peers
-            .into_iter()
-            .find(|peer| peer.sync_id == u32::from(sync_id));
+        let found = peers.into_iter().find(|peer| peer.sync_id == u32::from(sync_id));
         found.ok_or_else(|| format!("no peer {sync_id} in the status").into())
     }
 

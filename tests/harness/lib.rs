@@ -11,6 +11,7 @@ mod outcome;
 mod ports;
 mod program;
 mod sample;
+mod session;
 mod site;
 mod stranger;
 
@@ -24,5 +25,6 @@ pub use outcome::Outcome;
 pub use ports::free_address;
 pub use program::{Finished, Memory, Program, run};
 pub use sample::{generated_names, sample, sample_rows};
+pub use session::{OpenSession, SessionAttempt};
 pub use site::Site;
 pub use stranger::knock_without_certificate;
