@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use supplysync_api::v1::MasterDataKind;
-use supplysync_tests::{Binaries, Memory, Network, Outcome, differences, eventually, generated_names};
+use supplysync_tests::{
+    Binaries, Client, Memory, Network, Outcome, differences, eventually, generated_names,
+};
 use tokio::time::Instant;
 
 use crate::workspace;
@@ -69,18 +71,23 @@ async fn run_load(load: &Load) -> Outcome<()> {
         return Err(format!("{total} records on the primary, not {}", before + load.records).into());
     }
     rate("imported into the primary", load.records, started);
-    arrived(&network, LIVE, total, limit).await?;
+    let live = network.satellite(LIVE)?.client().await?;
+    arrived(&primary, &live, total, limit).await?;
     rate("imported, and on the live satellite", load.records, started);
 
-    let joined = network
-        .add_satellite(NEW, "New satellite")
-        .await
-        .map(|_| Instant::now())?;
-    arrived(&network, NEW, total, limit).await?;
-    rate("loaded by the new satellite", load.records, joined);
+    let url = network.primary().url();
+    let mut new = network.set_up_satellite(NEW, "New satellite", url).await?;
+    let started = Instant::now();
+    new.start().await?;
+    arrived(&primary, &new.client().await?, total, limit).await?;
+    rate(
+        "loaded by a new satellite, its start included",
+        load.records,
+        started,
+    );
 
     let mut over = Vec::new();
-    for site in network.sites() {
+    for site in network.sites().chain([&new]) {
         let Memory { resident, peak } = site.memory()?;
         println!(
             "{:16} {:>5.1} MB at most, {:>5.1} MB now",
@@ -92,6 +99,7 @@ async fn run_load(load: &Load) -> Outcome<()> {
             over.push(site.name().to_owned());
         }
     }
+    new.stop().await?;
     network.stop().await?;
     if over.is_empty() {
         Ok(())
@@ -101,22 +109,17 @@ async fn run_load(load: &Load) -> Outcome<()> {
 }
 
 /// Waits until a satellite has everything and equals the primary.
-async fn arrived(network: &Network, sync_id: u16, total: u64, limit: Duration) -> Outcome<()> {
-    let site = |wanted: u16| {
-        network
-            .sites()
-            .find(move |site| site.sync_id() == wanted)
-            .ok_or("no such site")
-    };
-    let (primary, satellite) = (site(1)?.client().await?, site(sync_id)?.client().await?);
-    let (primary, satellite) = (&primary, &satellite);
-    let what = format!("{total} records on site {sync_id}, equal to the primary's");
-    eventually(&what, limit, || async move {
-        if satellite.records(MASTER).await? < total {
-            return Ok(None);
-        }
-        Ok(differences(primary, satellite).await?.is_empty().then_some(()))
-    })
+async fn arrived(primary: &Client, satellite: &Client, total: u64, limit: Duration) -> Outcome<()> {
+    eventually(
+        "everything to arrive, equal to the primary's",
+        limit,
+        || async move {
+            if satellite.records(MASTER).await? < total {
+                return Ok(None);
+            }
+            Ok(differences(primary, satellite).await?.is_empty().then_some(()))
+        },
+    )
     .await
 }
 
