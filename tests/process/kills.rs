@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use rand::Rng;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use supplysync_api::v1::{ChannelPhase, ChannelStatus, MasterDataKind};
+use supplysync_model::Random as _;
+use supplysync_runtime::SystemRandom;
 use supplysync_tests::{Client, Outcome, Site, differences, eventually, generated_names, within};
 use tokio::time::Duration;
 
@@ -19,6 +22,9 @@ const ARRIVAL: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn a_satellite_killed_at_20_random_points_of_a_load_ends_equal_without_starting_over() {
+    let seed = SystemRandom.u64();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
     let mut world = World::with_primary().await;
     let primary = world.network.primary().client().await.unwrap();
     let names = generated_names(1, usize::try_from(RECORDS).unwrap());
@@ -41,7 +47,7 @@ async fn a_satellite_killed_at_20_random_points_of_a_load_ends_equal_without_sta
             progress: Progress::default(),
         };
         for _ in 0..KILLS_A_LOAD.min(KILLS - killed) {
-            let records = victim.live_until_killed(total).await.unwrap();
+            let records = victim.live_until_killed(total, &mut random).await.unwrap();
             killed += 1;
             in_the_middle += u32::from(0 < records && records < total);
         }
@@ -75,10 +81,10 @@ struct Progress {
 
 impl Victim {
     /// One life: from the start until a random moment after a random number of records. Returns what was seen last.
-    async fn live_until_killed(&mut self, total: u64) -> Outcome<u64> {
+    async fn live_until_killed(&mut self, total: u64, random: &mut StdRng) -> Outcome<u64> {
         self.site.start().await?;
         let client = self.site.client().await?;
-        let target = rand::rng().random_range(self.progress.records..=total);
+        let target = random.random_range(self.progress.records..=total);
         let progress = &mut self.progress;
         let reached = async {
             loop {
@@ -91,7 +97,7 @@ impl Victim {
         };
         within("the load to come to the point of the next kill", ARRIVAL, reached).await?;
         // Anywhere in the batch that is on its way, too.
-        let moment = Duration::from_micros(rand::rng().random_range(0..30_000));
+        let moment = Duration::from_micros(random.random_range(0..30_000));
         tokio::time::sleep(moment).await;
         self.site.kill().await?;
         Ok(self.progress.records)
