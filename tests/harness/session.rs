@@ -21,7 +21,7 @@ use tonic::{Request, Status, Streaming};
 use crate::{Client, Outcome, within};
 
 /// Metadata of the call that carry the credential that all sites share.
-const USER_NAME: &str = "x-supplysync-user";
+const USER_NAME: &str = "x-supplysync-user-bin";
 const PASSWORD: &str = "x-supplysync-password-bin";
 /// How long the primary may take to say anything.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -77,7 +77,7 @@ impl SessionAttempt {
         send.send(SatelliteMessage { message: Some(first) }).await?;
         let mut request = Request::new(ReceiverStream::new(messages));
         let metadata = request.metadata_mut();
-        metadata.insert(USER_NAME, self.user_name.parse()?);
+        metadata.insert_bin(USER_NAME, MetadataValue::from_bytes(self.user_name.as_bytes()));
         metadata.insert_bin(PASSWORD, MetadataValue::from_bytes(self.password.as_bytes()));
         let called = client.sync().sync(request).await;
         Ok(called.map(|response| OpenSession {
