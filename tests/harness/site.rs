@@ -178,4 +178,12 @@ impl Site {
     pub fn log(&self) -> PathBuf {
         self.folder.join("log")
     }
+
+    /// What its process has logged under this message, over all its lives. A kill may have cut the last line.
+    pub fn logged(&self, message: &str) -> Outcome<Vec<serde_json::Value>> {
+        let text = std::fs::read(self.log())?;
+        let lines = text.split(|byte| *byte == b'\n');
+        let read = lines.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+        Ok(read.filter(|line| line["message"] == message).collect())
+    }
 }

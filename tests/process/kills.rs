@@ -17,6 +17,8 @@ const RECORDS: u64 = 20_000;
 const KILLS: u32 = 20;
 /// Kills of one load: more would leave too little of it to be cut in the middle.
 const KILLS_A_LOAD: u32 = 5;
+/// What may have moved while it was loaded, and so come again when it is followed: the sites registered meanwhile.
+const MOVED: u64 = 100;
 const MASTER: &str = "master";
 const ARRIVAL: Duration = Duration::from_secs(120);
 
@@ -103,6 +105,16 @@ impl Victim {
         Ok(self.progress.records)
     }
 
+    /// Records that came in batches, over all lives, those that were there already included.
+    fn received(&self) -> Outcome<u64> {
+        let applied = self.site.logged("batch applied")?;
+        let count = |line: &serde_json::Value, field: &str| line[field].as_u64().unwrap_or_default();
+        Ok(applied
+            .iter()
+            .map(|line| count(line, "applied") + count(line, "duplicates"))
+            .sum())
+    }
+
     async fn ends_equal(&mut self, primary: &Client, total: u64) -> Outcome<()> {
         self.site.start().await?;
         let client = self.site.client().await?;
@@ -123,7 +135,12 @@ impl Victim {
             },
         )
         .await?;
-        self.site.stop().await
+        self.site.stop().await?;
+        let received = self.received()?;
+        if received > total + MOVED {
+            return Err(format!("{received} records were received for {total}: it has started over").into());
+        }
+        Ok(())
     }
 }
 
