@@ -133,14 +133,14 @@ async fn every_reading_command_answers_in_tables_and_in_json() {
         (&["status"], "Northern clinic"),
         (&["ledger"], "Northern clinic"),
         (&["verify"], "master"),
-        (&["verify", "--deep"], "HEAD"),
+        (&["verify", "--deep"], "records were decoded"),
         (&["stock", "list", "--store", "HEAD"], "Paracetamol"),
         (&["report", "stock-on-hand"], "Paracetamol"),
         (&["trace", "PARA"], "Paracetamol"),
         (&["sites", "list"], "Northern clinic"),
         (&["sites", "show", "2"], "Northern clinic"),
         (&["quarantine"], ""),
-        (&["config", "show"], "listen.grpc"),
+        (&["config", "show"], "max_readers"),
     ];
     for (arguments, told) in questions {
         let table = command(&mut world, arguments).await;

@@ -3,7 +3,7 @@
 use supplysync_api::v1::import_master_data_request::Part;
 use supplysync_api::v1::satellite_message::Message;
 use supplysync_api::v1::{
-    Batch, GetItemResponse, Heartbeat, ImportFile, ImportMasterDataRequest, ImportStart, MasterDataKind,
+    Batch, GetItemResponse, ImportFile, ImportMasterDataRequest, ImportStart, LineageOk, MasterDataKind,
     PayloadEncoding,
 };
 use supplysync_net::zstd::{LEVEL, deflate};
@@ -114,7 +114,7 @@ async fn an_unknown_protocol_version_is_refused_and_both_versions_are_named() {
 async fn a_session_that_does_not_begin_with_hello_is_refused() {
     let (mut world, operator, site) = primary().await;
     let attempt = SessionAttempt::new(2, NORTH, world.network.credential());
-    let first = Message::Heartbeat(Heartbeat {});
+    let first = Message::LineageOk(LineageOk::default());
     let refusal = attempt.refusal_of(&site, first).await.unwrap();
     assert_eq!(refusal.reason, "PROTOCOL_VIOLATION", "{refusal:?}");
     assert_still_serving(&mut world, &operator).await;

@@ -100,7 +100,8 @@ async fn what_does_not_agree_is_refused_in_the_same_words() {
         .await
         .unwrap();
     let unregistered = Certificate::in_folder(&unregistered, "site");
-    let cases = [
+    // Who does not know the credential learns nothing of what was wrong.
+    let strangers = [
         (
             "a wrong password",
             &second,
@@ -112,29 +113,36 @@ async fn what_does_not_agree_is_refused_in_the_same_words() {
             SessionAttempt::new(2, NORTH, ("nobody", password)),
         ),
         (
-            "another site's certificate",
-            &third,
-            SessionAttempt::new(2, NORTH, (user, password)),
-        ),
-        (
-            "a Sync ID that is nobody's",
-            &unregistered,
-            SessionAttempt::new(9, "Ninth", (user, password)),
-        ),
-        (
-            "the primary's Sync ID",
+            "no user name and password",
             &second,
-            SessionAttempt::new(1, "Head office", (user, password)),
+            SessionAttempt::new(2, NORTH, ("", "")),
         ),
     ];
     let mut words = std::collections::BTreeSet::new();
-    for (what, certificate, attempt) in cases {
+    for (what, certificate, attempt) in strangers {
         let client = Client::connect(&url, certificate).await.unwrap();
         let refusal = attempt.refusal(&client).await.unwrap();
         assert_eq!(refusal.reason, "IDENTITY_REFUSED", "{what}: {refusal:?}");
         words.insert(refusal.message);
     }
     assert_eq!(words.len(), 1, "{words:#?}");
+    // Who does is told what to correct.
+    let ours = [
+        ("another site's certificate", &third, 2, "IDENTITY_REFUSED"),
+        ("a Hello in the primary's name", &third, 1, "IDENTITY_REFUSED"),
+        (
+            "a site that is not registered",
+            &unregistered,
+            9,
+            "SITE_NOT_FOUND",
+        ),
+    ];
+    for (what, certificate, sync_id, reason) in ours {
+        let client = Client::connect(&url, certificate).await.unwrap();
+        let attempt = SessionAttempt::new(sync_id, NORTH, (user, password));
+        let refusal = attempt.refusal(&client).await.unwrap();
+        assert_eq!(refusal.reason, reason, "{what}: {refusal:?}");
+    }
     assert_nothing_exchanged(&mut world).await;
 }
 

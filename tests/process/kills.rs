@@ -34,16 +34,17 @@ async fn a_satellite_killed_at_20_random_points_of_a_load_ends_equal_without_sta
         .import_all(vec![(MasterDataKind::Name, names)])
         .await
         .unwrap();
-    let total = primary.records(MASTER).await.unwrap();
     let (mut killed, mut in_the_middle) = (0, 0);
     let mut sync_id = 2;
     while killed < KILLS {
         let url = world.network.primary().url();
         let site = world
             .network
-            .set_up_satellite(sync_id, "Victim", url)
+            .set_up_satellite(sync_id, &format!("Victim {sync_id}"), url)
             .await
             .unwrap();
+        // Each site that is registered is a record, too.
+        let total = primary.records(MASTER).await.unwrap();
         let mut victim = Victim {
             site,
             progress: Progress::default(),

@@ -26,62 +26,62 @@ const HIGHEST: &str = "SUPPLYSYNC_LIMITS__MAX_SYNC_ID";
 /// Satellites played by this process.
 struct Crowd {
     world: World,
-    authority: Authority,
-    next: u16,
+    /// Of registered sites that have not called yet.
+    ready: Vec<(u16, Certificate)>,
     open: Vec<(Client, OpenSession)>,
 }
 
 impl Crowd {
-    async fn new() -> Crowd {
+    /// Registers so many sites before the first calls: each is a record that all the others are told of.
+    async fn new(sites: u16) -> Crowd {
         let mut world = World::with_primary().await;
+        let code = world.network.authorisation_code();
+        let folder = world.folder.path().join("crowd");
+        std::fs::create_dir_all(&folder).unwrap();
         let primary = world.network.primary();
         primary.stop().await.unwrap();
         let mut serve = primary.command();
         serve.arg("serve").env(HIGHEST, "1000");
         primary.start_with(serve).await.unwrap();
+        let unlocked = primary.client().await.unwrap().unlock(code).await.unwrap();
         let authority = Authority::load(&primary.folder().join("tls")).unwrap();
-        Crowd {
-            world,
-            authority,
-            next: 2,
-            open: Vec::new(),
-        }
-    }
-
-    /// Registers sites and opens a session for each; what is served is taken, or left to wait.
-    async fn join(&mut self, count: u16, take: bool) {
-        let primary = self.world.network.primary().client().await.unwrap();
-        let unlocked = primary
-            .unlock(self.world.network.authorisation_code())
-            .await
-            .unwrap();
-        let url = self.world.network.primary().url();
-        let folder = self.world.folder.path().join("crowd");
-        std::fs::create_dir_all(&folder).unwrap();
-        let authority = self.world.network.primary().certificate().authority;
-        for sync_id in self.next..self.next + count {
-            let name = format!("Site {sync_id}");
+        let mut ready = Vec::new();
+        for sync_id in (2..2 + sites).rev() {
             let request = AddSiteRequest {
                 sync_id: sync_id.into(),
-                name: name.clone(),
+                name: name_of(sync_id),
                 ..AddSiteRequest::default()
             };
             unlocked.sites().add_site(request).await.answer().unwrap();
             let site = SyncId::new(sync_id).unwrap();
-            let issued = self
-                .authority
-                .issue_site(site, &["localhost".into()], SystemClock.now(), &SystemRandom)
+            let hosts = ["localhost".to_owned()];
+            let issued = authority
+                .issue_site(site, &hosts, SystemClock.now(), &SystemRandom)
                 .unwrap();
             let certificate = Certificate {
                 certificate: folder.join(format!("{sync_id}.crt")),
                 key: folder.join(format!("{sync_id}.key")),
-                authority: authority.clone(),
+                authority: primary.certificate().authority,
             };
             issued
                 .write(&certificate.certificate, &certificate.key, Overwrite::Refuse)
                 .unwrap();
+            ready.push((sync_id, certificate));
+        }
+        Crowd {
+            world,
+            ready,
+            open: Vec::new(),
+        }
+    }
+
+    /// Opens a session for so many of them; what is served is taken until the stream is idle, or left to wait.
+    async fn join(&mut self, count: u16, take: bool) {
+        let url = self.world.network.primary().url();
+        for _ in 0..count {
+            let (sync_id, certificate) = self.ready.pop().unwrap();
             let client = Client::connect(&url, &certificate).await.unwrap();
-            let attempt = SessionAttempt::new(sync_id, &name, self.world.network.credential());
+            let attempt = SessionAttempt::new(sync_id, &name_of(sync_id), self.world.network.credential());
             let mut session = attempt.open(&client).await.unwrap().unwrap();
             session.become_ready().await.unwrap();
             if take {
@@ -89,7 +89,6 @@ impl Crowd {
             }
             self.open.push((client, session));
         }
-        self.next += count;
     }
 
     fn resident(&mut self) -> u64 {
@@ -97,9 +96,13 @@ impl Crowd {
     }
 }
 
+fn name_of(sync_id: u16) -> String {
+    format!("Site {sync_id}")
+}
+
 #[tokio::test]
 async fn an_idle_stream_costs_less_than_48_kilobytes() {
-    let mut crowd = Crowd::new().await;
+    let mut crowd = Crowd::new(WARM + MEASURED).await;
     crowd.join(WARM, true).await;
     let before = crowd.resident();
     crowd.join(MEASURED, true).await;
@@ -110,7 +113,7 @@ async fn an_idle_stream_costs_less_than_48_kilobytes() {
 
 #[tokio::test]
 async fn what_a_slow_satellite_costs_does_not_grow_with_the_backlog_and_nobody_waits_for_it() {
-    let mut crowd = Crowd::new().await;
+    let mut crowd = Crowd::new(3 * SLOW + 1).await;
     let primary = crowd.world.network.primary().client().await.unwrap();
     let load = |first: usize, count: usize| vec![(MasterDataKind::Name, generated_names(first, count))];
     primary.import_all(load(1, 10_000)).await.unwrap();
