@@ -61,7 +61,7 @@ pub fn run(seed: u64) -> Result<Counts, Box<Failure>> {
     }))
 }
 
-/// The whole history of a seed, for comparing two runs of it.
+/// The whole history of a seed, for reading and for comparing two runs of it.
 pub fn history(seed: u64) -> String {
     let mut world = World::new(seed, History::keeping(usize::MAX));
     let end = match world.run() {

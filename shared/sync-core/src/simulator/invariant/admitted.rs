@@ -65,7 +65,11 @@ pub(super) fn at_peace(world: &World) -> Check {
             .checkpoint
             .is_none_or(|known| world.truth.lives[process.life].knows(known.seq, known.chain));
         let right = same_life && same_past;
-        if right == process.frozen {
+        // Two new databases that shake hands at once may each find the other's incarnation: then both stand still.
+        let twin = world.satellites().any(|other| {
+            other != satellite && world.processes[other].site == process.site && world.processes[other].frozen
+        });
+        if right == process.frozen && !(right && twin) {
             let what = format!(
                 "process {satellite} of site {}: its past is the one known to the primary: {right}; frozen: {}",
                 process.site, process.frozen

@@ -283,6 +283,12 @@ impl World {
                 self.processes[at.process].attempt = 0;
                 self.count(Deed::SessionReady);
             }
+            Report::CaughtUp(Direction::Push) if at.end == End::Satellite => {
+                self.processes[at.process].pushed_at = self.now;
+            }
+            Report::CaughtUp(Direction::Pull) if at.end == End::Satellite => {
+                self.processes[at.process].pulled_at = self.now;
+            }
             Report::LineageBroken { .. } if at.end == End::Satellite => {
                 self.processes[at.process].frozen = true;
                 self.count(Deed::LineageBroken);

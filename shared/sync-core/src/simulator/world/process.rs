@@ -33,6 +33,10 @@ pub struct Process {
     pub frozen: bool,
     /// Whether it was asked to stop and is not gone yet.
     pub stopping: bool,
+    /// When a session of it said last that everything was pushed, and that everything was pulled (satellites).
+    pub pushed_at: i64,
+    /// See there.
+    pub pulled_at: i64,
     /// Failed attempts in a row.
     pub attempt: u32,
     /// The date with the primary; an older one is void.
@@ -56,6 +60,8 @@ impl Process {
             interval,
             frozen: false,
             stopping: false,
+            pushed_at: -1,
+            pulled_at: -1,
             attempt: 0,
             date: 0,
             sessions: BTreeMap::new(),

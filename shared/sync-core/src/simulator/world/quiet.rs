@@ -31,7 +31,7 @@ impl World {
         }
         let began = self.now;
         let mut told = self.now;
-        while !(self.settled() && self.twins_are_told_apart()) {
+        while !(self.settled(began) && self.twins_are_told_apart()) {
             if self.now - began > PATIENCE_MS {
                 return Err(self.no_peace());
             }
@@ -53,13 +53,15 @@ impl World {
         Ok(())
     }
 
-    /// Whether every site that may speak has sent and received everything, and both ends know.
-    fn settled(&self) -> bool {
+    /// Whether every site that may speak has sent and received everything since then, and both ends know.
+    fn settled(&self, since: i64) -> bool {
         let primary = &self.processes[0];
         primary.up
             && self.processes.iter().all(|process| !process.stopping)
             && self.satellites().all(|satellite| {
-                self.processes[satellite].up && (self.is_frozen(satellite) || self.is_in_step(satellite))
+                let process = &self.processes[satellite];
+                let said_so = process.pushed_at.min(process.pulled_at) >= since;
+                process.up && (process.frozen || said_so && self.is_in_step(satellite))
             })
     }
 
