@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use supplysync_model::{Channel, Fault, Seq};
+use supplysync_model::{Channel, Fault, Reason, Seq};
 use supplysync_sync_core::{CloseReason, Effect, Hello, Input, Refused};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
@@ -362,6 +362,9 @@ fn received<M: Machine>(frame: Option<Result<M::In, Fault>>) -> Event<M> {
             Ok(message) => Event::Input(Input::Received(message)),
             Err(violation) => Event::Unreadable(violation.refused()),
         },
+        Some(Err(fault)) if [Reason::PROTOCOL_VIOLATION, Reason::TOO_LARGE].contains(&fault.reason()) => {
+            Event::Unreadable(Refused::from(&fault).retryable())
+        }
         Some(Err(fault)) => {
             tracing::info!(reason = fault.reason().0, "the connection failed: {fault}");
             Event::Input(Input::LinkLost)
