@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::Row;
@@ -18,6 +19,9 @@ use crate::sample::unit;
 const WRITERS: u32 = 8;
 /// Changes that are committed.
 const CHANGES: u32 = 50_000;
+
+/// How long the reader rests when there is nothing new.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A feed with its writers and its reader.
 trait Feed: Send + Sync + 'static {
@@ -65,6 +69,10 @@ async fn follow<F: Feed>(feed: Arc<F>, changes: u32) -> BTreeMap<u32, u32> {
         at = next;
         if ended && empty {
             break;
+        }
+        if empty {
+            // Leaves the machine to the writers; how long it is changes nothing of what is seen.
+            tokio::time::sleep(PAUSE).await;
         }
     }
     while let Some(done) = tasks.join_next().await {

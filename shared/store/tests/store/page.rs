@@ -11,6 +11,7 @@ use crate::sample::{SECOND, history_channel, item, line, receipt, site, stock_ch
 crate::on_every_store! {
     a_page_ends_at_its_bytes;
     channels_come_in_rank_order_and_only_behind_those_that_are_caught_up;
+    a_channel_that_is_not_caught_up_holds_the_next_back;
     a_full_page_whose_channel_ends_there_goes_on;
     only_what_is_written_here_is_pushed;
     totals_count_what_a_load_carries;
@@ -78,6 +79,25 @@ async fn channels_come_in_rank_order_and_only_behind_those_that_are_caught_up(be
     assert!(all.parts.iter().all(|part| part.caught_up && part.digest.is_some()));
     assert_eq!(all.parts.len(), 3);
     assert_eq!(all.parts[2].records.len(), 1);
+}
+
+async fn a_channel_that_is_not_caught_up_holds_the_next_back(bed: impl Bed) {
+    let world = World::in_step(&bed).await;
+    world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
+    push(&world.second, &world.primary, ALL).await;
+    let seq = world.primary.head().await.seq;
+    let stock = (stock_channel(SECOND), Some(Cursor::START));
+    // There is room for the stock line, but not for the unit before it.
+    world.primary.put(vec![sized(2, 10), sized(3, 5000)]).await.unwrap();
+    let page = read(&world.primary, &[(Channel::Master, Some(Cursor::Following { seq })), stock], ALL, 500).await;
+    let ends: Vec<_> = page.parts.iter().map(|part| (part.records.len(), part.caught_up)).collect();
+    assert_eq!(ends, [(1, false)]);
+    // A load that ends, and something moved since it began.
+    let last = Some(crate::sample::key(supplysync_model::Kind::ASSIGNMENT, u32::MAX));
+    let ending = Some(Cursor::Loading { head: seq, last });
+    let page = read(&world.primary, &[(Channel::Master, ending), stock], ALL, 1 << 20).await;
+    let ends: Vec<_> = page.parts.iter().map(|part| (part.through, part.caught_up)).collect();
+    assert_eq!(ends, [(Cursor::Following { seq }, false)]);
 }
 
 async fn a_full_page_whose_channel_ends_there_goes_on(bed: impl Bed) {
