@@ -25,7 +25,7 @@ impl fmt::Display for RecordKey {
 }
 
 /// `H(kind, id, epoch, revision, schema, deleted, H(body))`, 128 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RecordHash(pub [u8; 16]);
 
 impl fmt::Debug for RecordHash {

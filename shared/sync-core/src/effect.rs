@@ -17,7 +17,7 @@ pub enum TimerId {
 }
 
 /// Which way records go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// From the owner of a store to the primary.
     Push,

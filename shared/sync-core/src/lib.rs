@@ -10,6 +10,8 @@ mod hash;
 mod message;
 mod part;
 mod session;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 
 pub use backoff::full_jitter;
 pub use chain::{Salt, extend_chain};

@@ -36,7 +36,7 @@ pub fn impure(sources: &[Source]) -> Vec<String> {
     let core = Path::new("shared/sync-core/src");
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| source.path.starts_with(core)) {
-        let simulator = source.path.starts_with(core.join("sim")) || source.path == core.join("sim.rs");
+        let simulator = source.path.starts_with(core.join("simulator"));
         let more = if simulator { &[] } else { SIMULATOR_ONLY };
         for (number, line) in source.text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
@@ -95,12 +95,12 @@ mod tests {
     fn the_simulator_may_use_seeded_randomness_but_no_clock() {
         assert_eq!(
             findings(
-                "shared/sync-core/src/sim/world.rs",
+                "shared/sync-core/src/simulator/world/mod.rs",
                 "use rand_chacha::ChaCha8Rng;"
             ),
             0
         );
-        assert_eq!(findings("shared/sync-core/src/sim/world.rs", "Instant::now()"), 1);
+        assert_eq!(findings("shared/sync-core/src/simulator/world/mod.rs", "Instant::now()"), 1);
     }
 
     #[test]

@@ -1,0 +1,100 @@
+//! How often each operation and each fault really happened: a simulator that never cuts a link proves nothing.
+
+use std::fmt;
+
+macro_rules! deeds {
+    ($($name:ident = $text:literal,)*) => {
+        /// Something that a seed may do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Deed { $(#[doc = $text] $name,)* }
+
+        const DEEDS: &[(Deed, &str)] = &[$((Deed::$name, $text),)*];
+    };
+}
+
+deeds! {
+    MasterEdited = "master data edited",
+    MasterRetired = "master data retired",
+    StoreEdited = "store data edited",
+    StoreDeleted = "store data deleted",
+    WriteRefused = "write refused where not owner",
+    CopyGranted = "copy granted",
+    CopyWithdrawn = "copy withdrawn",
+    StoreAssigned = "store assigned",
+    SyncedNow = "sync asked for now",
+    ModeChanged = "live or interval changed",
+    Stopped = "site stopped in order",
+    Started = "site started",
+    SessionReady = "session ready",
+    SessionDrained = "session drained",
+    SessionFenced = "session fenced",
+    BatchApplied = "batch applied",
+    LoadPageApplied = "page of a load applied",
+    DuplicateApplied = "duplicate record acknowledged",
+    ChangeQuarantined = "change quarantined",
+    DifferenceExplained = "difference explained by quarantine",
+    DifferenceReported = "difference reported",
+    CursorForgotten = "cursors forgotten",
+    CompletionStale = "completion without its session",
+    OperationFailed = "operation of a store failed",
+    CrashBeforePersist = "crash before a persist",
+    CrashAfterPersist = "crash after a persist",
+    CrashBeforeSend = "crash before a send",
+    CrashAfterSend = "crash after a send",
+    CrashAnywhere = "crash between events",
+    LinkCut = "link cut",
+    LinkHalfOpen = "link left half open",
+    LinkSilent = "silence noticed",
+    NetworkDown = "dial without a network",
+    FrameDuplicated = "frame duplicated",
+    AckLost = "ack lost",
+    WroteUnderStaleEpoch = "written under a stale epoch",
+    CopySpoiled = "copy edited behind the product's back",
+    Restored = "satellite restored from a backup",
+    Cloned = "satellite cloned",
+    LineageBroken = "lineage found broken",
+}
+
+/// One count for each deed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts([u64; DEEDS.len()]);
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts([0; DEEDS.len()])
+    }
+}
+
+impl Counts {
+    /// Counts one.
+    pub fn count(&mut self, deed: Deed) {
+        self.add(deed, 1);
+    }
+
+    /// Counts some.
+    pub fn add(&mut self, deed: Deed, times: u64) {
+        self.0[deed as usize] += times;
+    }
+
+    /// Adds those of another seed.
+    pub fn merge(&mut self, other: &Counts) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// What never happened.
+    pub fn never(&self) -> Vec<&'static str> {
+        let never = DEEDS.iter().filter(|(deed, _)| self.0[*deed as usize] == 0);
+        never.map(|(_, text)| *text).collect()
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (deed, text) in DEEDS {
+            writeln!(f, "{:>10}  {text}", self.0[*deed as usize])?;
+        }
+        Ok(())
+    }
+}

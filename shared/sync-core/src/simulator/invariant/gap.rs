@@ -1,0 +1,63 @@
+//! P4: no cursor is past a change that is not there.
+
+use std::collections::BTreeSet;
+
+use super::{Check, Violation, has_passed};
+use crate::simulator::store::ModelStore;
+use crate::simulator::world::{Observation, World};
+
+const NAME: &str = "invariant_p4_no_gap";
+
+/// Behind a receiver's cursor, receiver and sender hold the same versions of the same records; what the receiver
+/// refused is in its quarantine.
+pub fn invariant_p4_no_gap(world: &World, seen: &Observation) -> Check {
+    let Observation::Committed(id) = seen else {
+        return Ok(());
+    };
+    let receiver = &world.processes[*id];
+    if world.truth.doubtful.contains(&receiver.site) {
+        return Ok(());
+    }
+    for ((peer, channel, direction), row) in receiver.store.cursors() {
+        if *direction != receiver.store.receives() || world.truth.doubtful.contains(peer) {
+            continue;
+        }
+        let Some(sender) = world.processes.iter().find(|process| process.site == *peer) else {
+            continue;
+        };
+        for held in sender.store.feed(*channel, 0) {
+            let (key, hash) = (held.record.key, held.record.hash);
+            if has_passed(row.cursor, key, held.seq)
+                && !has(&receiver.store, key, hash)
+                && !world.truth.foul.iter().any(|(at, foul, _)| at == id && *foul == key)
+            {
+                let what = format!(
+                    "process {id} is at {:?} in {channel} of site {peer}, past {key} at {}, which is not there",
+                    row.cursor, held.seq
+                );
+                return Err(Violation::new(NAME, what));
+            }
+        }
+        let theirs: BTreeSet<_> = sender.store.feed(*channel, 0).map(|held| held.record.key).collect();
+        for held in receiver.store.feed(*channel, 0) {
+            let (key, hash) = (held.record.key, held.record.hash);
+            if has_passed(row.cursor, key, 0) && !theirs.contains(&key) && !world.truth.is_foul(key, hash) {
+                let what = format!("process {id} holds {key} in {channel}, which site {peer} does not have");
+                return Err(Violation::new(NAME, what));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn has(
+    store: &ModelStore,
+    key: supplysync_model::RecordKey,
+    hash: supplysync_model::RecordHash,
+) -> bool {
+    store.get_record(key).is_some_and(|held| held.record.hash == hash)
+        || store
+            .quarantine()
+            .iter()
+            .any(|kept| kept.record.key == key && kept.record.hash == hash)
+}

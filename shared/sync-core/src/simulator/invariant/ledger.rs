@@ -1,0 +1,87 @@
+//! P8: nothing silent. What is refused is kept; the ledger adds up on both ends.
+
+use super::{Check, Violation};
+use crate::simulator::world::{Observation, World};
+
+const NAME: &str = "invariant_p8_nothing_silent";
+
+/// Each refused change is in quarantine with its reason, and so is local work that a pull replaced.
+pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
+    let Observation::Applied {
+        process,
+        request,
+        outcome,
+        ..
+    } = seen
+    else {
+        return Ok(());
+    };
+    let store = &world.processes[*process].store;
+    for refusal in &outcome.refused {
+        let kept = store
+            .quarantine()
+            .iter()
+            .any(|kept| kept.record.key == refusal.key && kept.reason == refusal.reason);
+        if !kept {
+            let what = format!(
+                "process {process} refused {} ({}), and it is not in quarantine",
+                refusal.key, refusal.reason.0
+            );
+            return Err(Violation::new(NAME, what));
+        }
+    }
+    for record in request.parts.iter().flat_map(|part| &part.records) {
+        let there = store
+            .get_record(record.key)
+            .is_some_and(|held| held.record.hash == record.hash)
+            || store.quarantine().iter().any(|kept| kept.record == *record);
+        if !there && !world.truth.doubtful.contains(&request.peer) {
+            let what = format!(
+                "process {process} took {} and has it neither as a record nor in quarantine",
+                record.key
+            );
+            return Err(Violation::new(NAME, what));
+        }
+    }
+    for record in request.parts.iter().flat_map(|part| &part.records) {
+        let Some(hash) = world.truth.foul_last.get(&(*process, record.key)) else {
+            continue;
+        };
+        let there = store.get_record(record.key).is_some_and(|held| held.record.hash == *hash)
+            || store.quarantine().iter().any(|kept| kept.record.hash == *hash);
+        if !there {
+            let what = format!(
+                "process {process} replaced its own unacknowledged {} without keeping it",
+                record.key
+            );
+            return Err(Violation::new(NAME, what));
+        }
+    }
+    balanced(world, *process)
+}
+
+fn balanced(world: &World, process: usize) -> Check {
+    let of = &world.processes[process];
+    if world.truth.doubtful.contains(&of.site) {
+        return Ok(());
+    }
+    for row in of.store.ledger() {
+        let spoiled = world.truth.foul.iter().any(|(at, key, hash)| {
+            let held = world.processes[*at].store.get_record(*key);
+            held.is_some_and(|held| held.record.channel == row.channel && held.record.hash == *hash)
+        });
+        if !row.balanced() && !spoiled && !world.truth.doubtful.contains(&row.receiver) {
+            let what = format!("the ledger of process {process} does not add up: {row:?}");
+            return Err(Violation::new(NAME, what));
+        }
+    }
+    Ok(())
+}
+
+/// Once everything has drained nothing is pending, and every row adds up.
+pub(super) fn at_peace(world: &World) -> Check {
+    for process in 0..world.processes.len() {
+        balanced(world, process)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! What sort of world a seed has: how many sites, how small the batches, how unkind the network.
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::SessionLimits;
+
+/// The settings of one seed. Chances are per thousand.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Satellites, from 1.
+    pub satellites: u16,
+    /// Stores, from 1.
+    pub stores: usize,
+    /// Operations of users and of misfortune before everything heals.
+    pub operations: u32,
+    /// The longest pause between operations, in milliseconds.
+    pub pause: i64,
+    /// The longest that a frame or a persist takes, in milliseconds.
+    pub delay: i64,
+    /// Bounds of the sessions.
+    pub limits: SessionLimits,
+    /// A crash at each persist, before or after it.
+    pub crash_at_persist: u32,
+    /// A crash at each send, before or after it.
+    pub crash_at_send: u32,
+    /// A frame comes twice.
+    pub duplicate: u32,
+    /// An ack is lost with its link.
+    pub lose_ack: u32,
+    /// An operation of a store fails.
+    pub fail: u32,
+    /// The weight of misfortune among the operations.
+    pub misfortune: u32,
+}
+
+impl Profile {
+    /// The profile of a seed: a third of them kind, the others unkind in one way or in all.
+    pub fn draw(rng: &mut ChaCha8Rng) -> Profile {
+        let unkind = rng.random_range(0..3u32);
+        let mut rate = |most: u32| if unkind == 0 { 0 } else { rng.random_range(0..=most * unkind) };
+        let (crash_at_persist, crash_at_send) = (rate(8), rate(5));
+        let (duplicate, lose_ack, fail) = (rate(30), rate(30), rate(5));
+        let misfortune = rate(60);
+        let satellites = match rng.random_range(0..10) {
+            0..=3 => rng.random_range(1..=2),
+            4..=8 => rng.random_range(2..=4),
+            _ => rng.random_range(5..=8),
+        };
+        let limits = SessionLimits {
+            max_records: rng.random_range(1..=12),
+            max_bytes: rng.random_range(40..=1_000),
+            window: rng.random_range(1..=3),
+            ..SessionLimits::default()
+        };
+        Profile {
+            satellites,
+            stores: rng.random_range(1..=4),
+            operations: rng.random_range(20..=90),
+            pause: *pick(rng, &[50, 400, 1_500]),
+            delay: *pick(rng, &[5, 60, 400]),
+            limits,
+            crash_at_persist,
+            crash_at_send,
+            duplicate,
+            lose_ack,
+            fail,
+            misfortune,
+        }
+    }
+}
+
+fn pick<'a, T>(rng: &mut ChaCha8Rng, choices: &'a [T]) -> &'a T {
+    &choices[rng.random_range(0..choices.len())]
+}

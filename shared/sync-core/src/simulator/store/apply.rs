@@ -1,0 +1,220 @@
+//! Applying a batch: one transaction moves records, chain and cursors together, or nothing.
+
+use supplysync_model::{Channel, Fault, FaultCode, Reason, Record, RecordHash, RecordKey, SyncId};
+
+use super::{CursorRow, ModelStore, Moment, Quarantined, StoredRecord, fault};
+use crate::{
+    ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Verdict, decide_pull,
+    decide_push, may_write, record_hash,
+};
+
+/// What one transaction does.
+#[derive(Default)]
+struct Work {
+    hashes: Vec<RecordHash>,
+    refused: Vec<Refusal>,
+    duplicates: u64,
+}
+
+impl ModelStore {
+    /// Applies a batch. `SESSION_FENCED` when the lease is gone, `PROTOCOL_VIOLATION` when a part does not start
+    /// where this site stands. A record that is refused is quarantined; it never fails the batch.
+    pub fn apply(&mut self, moment: Moment, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
+        let ApplyRequest {
+            direction,
+            peer,
+            parts,
+            checkpoint,
+            lease,
+        } = request;
+        self.check_lease(peer, lease)?;
+        for part in &parts {
+            self.check_start(peer, direction, part)?;
+        }
+        self.head()
+            .ok_or_else(|| Fault::internal("a batch came before this database has an incarnation"))?;
+        let mut work = Work::default();
+        let mut channels = Vec::new();
+        let mut comparisons = Vec::new();
+        for part in parts {
+            let (channel, through, caught_up) = (part.channel, part.through, part.caught_up);
+            let (digest, owner) = (part.digest, part.owner_proof);
+            self.apply_part(peer, direction, part, &mut work);
+            let comparison = digest.map(|theirs| self.compare(channel, peer, theirs, checkpoint.seq));
+            comparisons.extend(comparison);
+            let (held, quarantined) = self.held_and_quarantined(channel, peer);
+            let row = self
+                .cursors
+                .entry((peer, channel, direction))
+                .or_insert_with(|| CursorRow::at(through));
+            row.cursor = through;
+            row.caught_up = caught_up;
+            row.held = held;
+            row.quarantined = quarantined;
+            if let Some(comparison) = comparison {
+                row.compared = Some(comparison);
+                if comparison.equal && !comparison.explained {
+                    row.proven = Some(crate::OwnerProof {
+                        seq: comparison.seq,
+                        at: moment.now,
+                    });
+                }
+            }
+            row.owner = owner.or(row.owner);
+            channels.push(ChannelAck {
+                channel,
+                cursor: through,
+                digest: comparison.map(|comparison| comparison.ours),
+                quarantined,
+                held,
+            });
+        }
+        self.learn_checkpoint(peer, checkpoint);
+        self.commit(&work.hashes, moment);
+        let head = self
+            .head()
+            .ok_or_else(|| Fault::internal("the incarnation is gone"))?;
+        Ok(ApplyOutcome {
+            channels,
+            refused: work.refused,
+            comparisons,
+            head,
+            applied: work.hashes.len() as u64,
+            duplicates: work.duplicates,
+        })
+    }
+
+    fn check_start(&self, peer: SyncId, direction: Direction, part: &Part) -> Result<(), Fault> {
+        let here = match (self.cursor(peer, part.channel, direction), direction) {
+            (Some(row), _) => Some(row.cursor),
+            (None, Direction::Push) => Some(Cursor::START),
+            (None, Direction::Pull) => None,
+        };
+        if here == part.from {
+            return Ok(());
+        }
+        let message = format!(
+            "a batch for {} begins at {:?}, this site is at {here:?}: the session begins again by itself",
+            part.channel, part.from
+        );
+        Err(fault(FaultCode::Aborted, Reason::PROTOCOL_VIOLATION, message))
+    }
+
+    fn apply_part(&mut self, peer: SyncId, direction: Direction, part: Part, work: &mut Work) {
+        if let Some((after, last)) = key_range(&part) {
+            self.clear_leftovers(&part, after, last);
+        }
+        for record in part.records {
+            let existing = self.records.get(&record.key).map(|held| &held.record);
+            let verdict = if record_hash(&record) != record.hash || record.channel != part.channel {
+                Verdict::Quarantine(Reason::MALFORMED_RECORD)
+            } else if direction == Direction::Push {
+                let assignment = part.channel.store().and_then(|store| self.assignment(store));
+                decide_push(existing, &record, peer, assignment.as_ref())
+            } else {
+                decide_pull(existing, &record)
+            };
+            match verdict {
+                Verdict::Duplicate => work.duplicates += 1,
+                Verdict::Quarantine(reason) => {
+                    work.refused.push(Refusal {
+                        key: record.key,
+                        reason,
+                    });
+                    self.set_aside(record, peer, reason);
+                }
+                Verdict::Apply => {
+                    if direction == Direction::Pull {
+                        self.keep_local_work(record.key);
+                    }
+                    self.supersede(record.key, peer);
+                    work.hashes.push(self.write(record));
+                }
+            }
+        }
+    }
+
+    /// A load replaces a whole key range: what the sender does not have goes.
+    fn clear_leftovers(
+        &mut self,
+        part: &Part,
+        after: Option<RecordKey>,
+        last: Option<RecordKey>,
+    ) {
+        let leftovers: Vec<RecordKey> = self
+            .feed(part.channel, 0)
+            .map(|held| held.record.key)
+            .filter(|key| after.is_none_or(|after| *key > after) && last.is_none_or(|last| *key <= last))
+            .filter(|key| !part.records.iter().any(|record| record.key == *key))
+            .collect();
+        for key in leftovers {
+            self.keep_local_work(key);
+            self.remove(key);
+        }
+    }
+
+    /// Work of this site that the primary has not acknowledged is kept aside before it is replaced.
+    fn keep_local_work(&mut self, key: RecordKey) {
+        let Some(held) = self.records.get(&key) else {
+            return;
+        };
+        if !self.is_unacknowledged(held) {
+            return;
+        }
+        let record = held.record.clone();
+        let assignment = record.channel.store().and_then(|store| self.assignment(store));
+        let reason = may_write(record.channel, self.sync_id, assignment.as_ref())
+            .err()
+            .unwrap_or(Reason::NOT_OWNER);
+        let here = self.sync_id;
+        self.set_aside(record, here, reason);
+    }
+
+    fn is_unacknowledged(&self, held: &StoredRecord) -> bool {
+        let acknowledged = self.acknowledged(held.record.channel);
+        held.record.origin_site == self.sync_id
+            && match acknowledged {
+                Some(Cursor::Following { seq }) => held.seq > seq,
+                Some(Cursor::Loading { .. }) | None => true,
+            }
+    }
+
+    /// How far the primary has acknowledged what this site pushes.
+    fn acknowledged(&self, channel: Channel) -> Option<Cursor> {
+        self.cursor(SyncId::PRIMARY, channel, Direction::Push)
+            .map(|row| row.cursor)
+    }
+
+    fn set_aside(&mut self, record: Record, from_site: SyncId, reason: Reason) {
+        let known = self.quarantine.iter().any(|kept| kept.open && kept.record == record);
+        if !known {
+            self.quarantine.push(Quarantined {
+                record,
+                from_site,
+                reason,
+                open: true,
+            });
+        }
+    }
+
+    /// A later version of a record came from the same site and is applied.
+    fn supersede(&mut self, key: RecordKey, from: SyncId) {
+        for kept in &mut self.quarantine {
+            kept.open &= kept.record.key != key || kept.from_site != from;
+        }
+    }
+}
+
+/// The key range that a load's part replaces: after the first key, up to and including the second.
+fn key_range(part: &Part) -> Option<(Option<RecordKey>, Option<RecordKey>)> {
+    let after = match part.from {
+        None => None,
+        Some(Cursor::Loading { last, .. }) => last,
+        Some(Cursor::Following { .. }) => return None,
+    };
+    match part.through {
+        Cursor::Loading { last: None, .. } => None,
+        Cursor::Loading { last, .. } => Some((after, last)),
+        Cursor::Following { .. } => Some((after, None)),
+    }
+}

@@ -1,0 +1,182 @@
+//! What the store knows of its peers: opening a session, leases, acknowledgements, channels to serve and to push.
+
+use supplysync_model::{Channel, Checkpoint, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, SyncId};
+
+use super::{CursorRow, ModelStore, Moment, fault};
+use crate::{Ack, Cursor, Direction, Hello, OwnerProof, PeerState, Refused, Served};
+
+/// What a satellite's Hello says of its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelloState {
+    /// Its Sync ID.
+    pub sync_id: SyncId,
+    /// Its name.
+    pub site_name: String,
+    /// The life of this database, once assigned.
+    pub incarnation: Option<Incarnation>,
+    /// The head of its own feed; `None` with no incarnation.
+    pub head: Option<Checkpoint>,
+    /// The primary's feed as far as it is known here.
+    pub checkpoint: Option<Checkpoint>,
+    /// Its cursors in the primary's channels.
+    pub cursors: Vec<(Channel, Cursor)>,
+    /// The channels to push, in rank order.
+    pub push: Vec<Channel>,
+}
+
+impl ModelStore {
+    /// What to say in a Hello (satellite); one snapshot.
+    pub fn hello_state(&self) -> HelloState {
+        HelloState {
+            sync_id: self.sync_id,
+            site_name: self.site_name.clone(),
+            incarnation: self.incarnation,
+            head: self.head(),
+            checkpoint: self.peer(SyncId::PRIMARY).checkpoint,
+            cursors: self.cursors_of(SyncId::PRIMARY, Direction::Pull),
+            push: self.push_channels(),
+        }
+    }
+
+    /// What we know of the satellite that says Hello (primary); one snapshot.
+    pub fn open_peer(&self, moment: Moment, hello: &Hello) -> PeerState {
+        let known = self.peer(hello.sync_id);
+        let key = RecordKey {
+            kind: Kind::SITE,
+            id: hello.sync_id.into(),
+        };
+        let registered = self.records.get(&key).is_some_and(|held| !held.record.deleted);
+        let [a, b, c, d, e, f, g, h, ..] = moment.salt;
+        PeerState {
+            incarnation: known.incarnation,
+            fresh_incarnation: Incarnation {
+                counter: known.incarnation.map_or(0, |known| known.counter) + 1,
+                random: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            },
+            checkpoint: known.checkpoint,
+            cursors: self.cursors_of(hello.sync_id, Direction::Push),
+            serve: self.served_channels(hello.sync_id),
+            lineage: self.check_lineage(hello.checkpoint),
+            mismatches: Vec::new(),
+            refuse: (!registered).then(|| {
+                let message = format!("site {} is not registered here: add it first", hello.sync_id);
+                Refused::new(Reason::SITE_NOT_FOUND, message).retryable()
+            }),
+        }
+    }
+
+    /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation.
+    pub fn grant_lease(&mut self, moment: Moment, site: SyncId, session: u64, incarnation: Incarnation) {
+        self.leases.insert(site, session);
+        self.peers.entry(site).or_default().incarnation = Some(incarnation);
+        self.commit(&[], moment);
+    }
+
+    /// The session that speaks for a site.
+    pub fn lease_holder(&self, site: SyncId) -> Option<u64> {
+        self.leases.get(&site).copied()
+    }
+
+    /// The channels that a site is served, in rank order, with what is in them (primary).
+    pub fn served_channels(&self, site: SyncId) -> Vec<Served> {
+        let mut channels = vec![Channel::Master, Channel::Site(site)];
+        let settings = RecordKey {
+            kind: Kind::SITE_SETTINGS,
+            id: site.into(),
+        };
+        let copies = self
+            .records
+            .get(&settings)
+            .filter(|held| !held.record.deleted)
+            .and_then(|held| (self.bodies.copies)(&held.record))
+            .unwrap_or_default();
+        for store in copies {
+            if self
+                .assignment(store)
+                .is_none_or(|assignment| assignment.site != site)
+            {
+                channels.extend(Channel::of_store(store));
+            }
+        }
+        channels.sort_unstable();
+        let served = channels.into_iter().map(|channel| Served {
+            channel,
+            records: self.feed(channel, 0).count() as u64,
+            bytes: self
+                .feed(channel, 0)
+                .map(|held| held.record.body.len() as u64)
+                .sum(),
+        });
+        served.collect()
+    }
+
+    /// The channels of the stores assigned to this site, in rank order (satellite).
+    pub fn push_channels(&self) -> Vec<Channel> {
+        let own = self
+            .assignments()
+            .filter(|assignment| assignment.site == self.sync_id);
+        let mut channels: Vec<_> = own
+            .flat_map(|assignment| Channel::of_store(assignment.store))
+            .collect();
+        channels.sort_unstable();
+        channels
+    }
+
+    /// Whether a session, where it needs the lease, still speaks for the site; `SESSION_FENCED` if not.
+    pub(super) fn check_lease(&self, site: SyncId, lease: Option<u64>) -> Result<(), Fault> {
+        if lease.is_none() || lease == self.lease_holder(site) {
+            return Ok(());
+        }
+        let message = "a newer session speaks for this site";
+        Err(fault(FaultCode::Aborted, Reason::SESSION_FENCED, message))
+    }
+
+    /// Stores a receiver's acknowledgement: its cursors and counts, and its feed's head. On the primary under the
+    /// session's lease: an ack that was on its way when a newer session took over may be of another past.
+    pub fn record_ack(
+        &mut self,
+        moment: Moment,
+        peer: SyncId,
+        lease: Option<u64>,
+        ack: &Ack,
+    ) -> Result<(), Fault> {
+        self.check_lease(peer, lease)?;
+        let direction = self.sends();
+        for acked in &ack.channels {
+            let row = self
+                .cursors
+                .entry((peer, acked.channel, direction))
+                .or_insert_with(|| CursorRow::at(acked.cursor));
+            row.cursor = acked.cursor;
+            row.caught_up = acked.digest.is_some();
+            row.held = acked.held;
+            row.quarantined = acked.quarantined;
+        }
+        self.learn_checkpoint(peer, ack.head);
+        self.commit(&[], moment);
+        Ok(())
+    }
+
+    /// Forgets the cursors of channels that are no longer served to this site; a new grant loads afresh.
+    pub fn forget_channels(&mut self, moment: Moment, channels: &[Channel]) {
+        for channel in channels {
+            self.cursors
+                .remove(&(SyncId::PRIMARY, *channel, Direction::Pull));
+        }
+        self.commit(&[], moment);
+    }
+
+    /// What is known of the equality of our copy with its owner; `None` where we are the owner.
+    pub(super) fn owner_proof(&self, channel: Channel) -> Option<OwnerProof> {
+        let owner = self.assignment(channel.store()?)?.site;
+        self.cursor(owner, channel, self.receives())
+            .and_then(|row| row.proven)
+    }
+
+    fn cursors_of(&self, peer: SyncId, direction: Direction) -> Vec<(Channel, Cursor)> {
+        let rows = self.cursors.iter();
+        rows.filter(|((site, _, way), _)| *site == peer && *way == direction)
+            .map(|((_, channel, _), row)| (*channel, row.cursor))
+            .collect()
+    }
+}

@@ -1,0 +1,341 @@
+//! The driver around the machines, as the services have it: sessions, frames, timers, an end, and dialling again.
+
+use rand::Rng;
+use supplysync_model::SyncId;
+
+use super::event::{At, ConnectionId, End, Event, ProcessId};
+use super::process::{Connection, Running};
+use super::{Observation, World, note};
+use crate::simulator::counts::Deed;
+use crate::simulator::frame::{Frame, Machine};
+use crate::{
+    CloseReason, Direction, Effect, Hello, Input, Mode, PrimaryMessage, Report, SatelliteMessage, TimerId,
+    full_jitter, primary, satellite,
+};
+
+impl World {
+    /// A satellite makes a date with the primary; the one it had is void.
+    pub(super) fn dial_in(&mut self, process: ProcessId, wait: i64) {
+        self.processes[process].date += 1;
+        let date = self.processes[process].date;
+        self.queue.push(self.now + wait, Event::Dial(process, date));
+    }
+
+    pub(super) fn dial(&mut self, process: ProcessId, date: u64) {
+        let caller = &self.processes[process];
+        if !caller.up || caller.frozen || caller.date != date || !caller.sessions.is_empty() {
+            return;
+        }
+        if !caller.reachable || !self.processes[0].up {
+            self.count(Deed::NetworkDown);
+            self.dial_again(process);
+            return;
+        }
+        let (state, mode, life) = (caller.store.hello_state(), caller.mode, caller.life);
+        let push = state.push.clone();
+        let hello = Hello {
+            protocol_min: 1,
+            protocol_max: 1,
+            software_version: "simulator".to_owned(),
+            sync_id: state.sync_id,
+            site_name: state.site_name,
+            store_codes: Vec::new(),
+            incarnation: state.incarnation,
+            head: state.head,
+            checkpoint: state.checkpoint,
+            cursors: state.cursors,
+        };
+        self.last_connection += 1;
+        let connection = self.last_connection;
+        note!(self, "site {} (process {process}) dials: {hello:?}", hello.sync_id);
+        self.connections.insert(
+            connection,
+            Connection {
+                satellite: process,
+                life,
+                judged: None,
+                dead: false,
+                to_primary: self.now,
+                to_satellite: self.now,
+            },
+        );
+        let limits = self.profile.limits;
+        let answering = Machine::Primary(Box::new(primary::Session::new(primary::Setup {
+            certified: hello.sync_id,
+            session: connection,
+            software_version: "simulator".to_owned(),
+            limits,
+        })));
+        let calling = Machine::Satellite(Box::new(satellite::Session::new(satellite::Setup { mode, limits })));
+        for (id, machine) in [(0, answering), (process, calling)] {
+            let running = Running {
+                machine,
+                timers: Default::default(),
+                again: false,
+            };
+            self.processes[id].sessions.insert(connection, running);
+        }
+        let nothing = Input::Connected {
+            hello: None,
+            push: Vec::new(),
+        };
+        self.drive(connection, End::Primary, nothing);
+        let hello = Some(hello);
+        self.drive(connection, End::Satellite, Input::Connected { hello, push });
+    }
+
+    pub(super) fn at(&self, connection: ConnectionId, end: End) -> Option<At> {
+        let process = match end {
+            End::Primary => 0,
+            End::Satellite => self.connections.get(&connection)?.satellite,
+        };
+        Some(At {
+            connection,
+            end,
+            process,
+            run: self.processes[process].run,
+        })
+    }
+
+    /// One input to a session, if it is still there, and what it wants done.
+    pub(super) fn drive(&mut self, connection: ConnectionId, end: End, input: Input<Frame>) {
+        let now = self.timestamp();
+        let Some(at) = self.at(connection, end) else {
+            return;
+        };
+        let Some(running) = self.processes[at.process].sessions.get_mut(&connection) else {
+            return;
+        };
+        for effect in running.machine.handle(input, now) {
+            if !self.processes[at.process].sessions.contains_key(&connection) {
+                return;
+            }
+            self.carry_out(at, effect);
+        }
+    }
+
+    fn carry_out(&mut self, at: At, effect: Effect<Frame>) {
+        match effect {
+            Effect::Send(frame) => self.send(at, frame),
+            Effect::SetTimer(id, when) => {
+                let number = self.number();
+                if let Some(running) = self.processes[at.process].sessions.get_mut(&at.connection) {
+                    running.timers.insert(id, number);
+                }
+                self.queue
+                    .push(when.0.max(self.now), Event::Timer(at, id, number));
+            }
+            Effect::CancelTimer(id) => {
+                if let Some(running) = self.processes[at.process].sessions.get_mut(&at.connection) {
+                    running.timers.remove(&id);
+                }
+            }
+            Effect::Close(reason) => self.close(at, reason),
+            Effect::Report(report) => self.report(at, report),
+            persist => {
+                let delay = self.delay();
+                self.queue.push(self.now + delay, Event::Execute(at, persist));
+            }
+        }
+    }
+
+    fn send(&mut self, at: At, frame: Frame) {
+        let rate = self.profile.crash_at_send;
+        if self.chance(rate) {
+            self.count(Deed::CrashBeforeSend);
+            return self.crash(at.process);
+        }
+        note!(self, "{:?} of {} sends {frame}", at.end, at.connection);
+        let acks = match &frame {
+            Frame::ToPrimary(SatelliteMessage::Ack(ack)) => Some((SyncId::PRIMARY, ack.clone())),
+            Frame::ToSatellite(PrimaryMessage::Ack(ack)) => self
+                .connections
+                .get(&at.connection)
+                .map(|link| (self.processes[link.satellite].site, ack.clone())),
+            _ => None,
+        };
+        let is_ack = acks.is_some();
+        if let Some((peer, ack)) = acks {
+            self.seen.push(Observation::AckSent(at.process, peer, ack));
+        }
+        if matches!(frame, Frame::ToSatellite(PrimaryMessage::Ready)) {
+            self.admitted(at);
+        }
+        let rate = self.profile.duplicate;
+        if self.chance(rate) {
+            self.count(Deed::FrameDuplicated);
+            self.put_on_link(at, frame.clone());
+        }
+        self.put_on_link(at, frame);
+        let rate = self.profile.lose_ack;
+        if is_ack && self.chance(rate) {
+            self.count(Deed::AckLost);
+            self.cut(at.connection, true, true);
+        }
+        let rate = self.profile.crash_at_send;
+        if self.chance(rate) {
+            self.count(Deed::CrashAfterSend);
+            self.crash(at.process);
+        }
+    }
+
+    fn admitted(&mut self, at: At) {
+        if let Some(link) = self.connections.get(&at.connection) {
+            let site = self.processes[link.satellite].site;
+            self.seen.push(Observation::Admitted(site, link.life));
+        }
+    }
+
+    fn put_on_link(&mut self, at: At, frame: Frame) {
+        let to = at.end.other();
+        let when = self.arrival(at.connection, to);
+        self.queue.push(when, Event::Deliver(at.connection, to, frame));
+    }
+
+    /// When the next thing sent to that end arrives: in the order of sending.
+    fn arrival(&mut self, connection: ConnectionId, to: End) -> i64 {
+        let when = self.now + self.delay();
+        let Some(link) = self.connections.get_mut(&connection) else {
+            return when;
+        };
+        let lane = match to {
+            End::Primary => &mut link.to_primary,
+            End::Satellite => &mut link.to_satellite,
+        };
+        *lane = when.max(*lane);
+        *lane
+    }
+
+    pub(super) fn deliver(&mut self, connection: ConnectionId, end: End, frame: Frame) {
+        if self.connections.get(&connection).is_some_and(|link| !link.dead) {
+            self.drive(connection, end, Input::Received(frame));
+        }
+    }
+
+    pub(super) fn ended(&mut self, connection: ConnectionId, end: End) {
+        self.drive(connection, end, Input::LinkLost);
+    }
+
+    pub(super) fn timer(&mut self, at: At, id: TimerId, number: u64) {
+        if !self.lasts(at) {
+            return;
+        }
+        let running = self.processes[at.process].sessions.get_mut(&at.connection);
+        if running.is_some_and(|running| running.timers.get(&id) == Some(&number)) {
+            self.drive(at.connection, at.end, Input::Timer(id));
+        }
+    }
+
+    /// The other end hears of an end of the stream after everything sent before it.
+    pub(super) fn hang_up(&mut self, connection: ConnectionId, from: End) {
+        let to = from.other();
+        if self.connections.get(&connection).is_some_and(|link| !link.dead) {
+            let when = self.arrival(connection, to);
+            self.queue.push(when, Event::Ended(connection, to));
+        }
+    }
+
+    fn close(&mut self, at: At, reason: CloseReason) {
+        note!(self, "{:?} of {} closes: {reason:?}", at.end, at.connection);
+        let running = self.processes[at.process].sessions.remove(&at.connection);
+        self.hang_up(at.connection, at.end);
+        match reason {
+            CloseReason::Drained => self.count(Deed::SessionDrained),
+            CloseReason::Fenced => self.count(Deed::SessionFenced),
+            CloseReason::LinkLost
+                if self
+                    .connections
+                    .get(&at.connection)
+                    .is_some_and(|link| link.dead) =>
+            {
+                self.count(Deed::LinkSilent);
+            }
+            _ => {}
+        }
+        if at.end == End::Primary {
+            return;
+        }
+        let process = &self.processes[at.process];
+        match reason {
+            _ if running.is_some_and(|running| running.again) => self.dial_in(at.process, 0),
+            CloseReason::Stopped => {}
+            CloseReason::Drained if process.mode == Mode::Drain => {
+                let wait = process.interval;
+                self.dial_in(at.process, wait);
+            }
+            CloseReason::Drained => self.dial_in(at.process, 0),
+            _ => self.dial_again(at.process),
+        }
+    }
+
+    /// After a failure, with full jitter.
+    pub(super) fn dial_again(&mut self, process: ProcessId) {
+        let random = self.rng.random();
+        let wait = full_jitter(self.processes[process].attempt, random);
+        self.processes[process].attempt += 1;
+        self.dial_in(process, i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2));
+    }
+
+    fn report(&mut self, at: At, report: Report) {
+        note!(self, "{:?} of {} reports {report:?}", at.end, at.connection);
+        match report {
+            Report::Ready { .. } if at.end == End::Satellite => {
+                self.processes[at.process].attempt = 0;
+                self.count(Deed::SessionReady);
+            }
+            Report::CaughtUp(Direction::Push) if at.end == End::Satellite => {
+                self.processes[at.process].pushed_at = self.now;
+            }
+            Report::CaughtUp(Direction::Pull) if at.end == End::Satellite => {
+                self.processes[at.process].pulled_at = self.now;
+            }
+            Report::LineageBroken { .. } if at.end == End::Satellite => {
+                self.processes[at.process].frozen = true;
+                self.count(Deed::LineageBroken);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn head_moved(&mut self, process: ProcessId, run: u32) {
+        for (connection, end) in self.sessions_of(process, run) {
+            self.drive(connection, end, Input::HeadMoved);
+        }
+    }
+
+    pub(super) fn settings(&mut self, process: ProcessId, run: u32) {
+        for (connection, end) in self.sessions_of(process, run) {
+            let (mut serve, mut push) = (Vec::new(), Vec::new());
+            if end == End::Primary {
+                let satellite = self.connections.get(&connection).map(|link| link.satellite);
+                let site = satellite.map(|satellite| self.processes[satellite].site);
+                serve = site
+                    .map(|site| self.processes[0].store.served_channels(site))
+                    .unwrap_or_default();
+            } else {
+                push = self.processes[process].store.push_channels();
+            }
+            self.drive(connection, end, Input::SettingsChanged { serve, push });
+        }
+    }
+
+    pub(super) fn sessions_of(&self, process: ProcessId, run: u32) -> Vec<(ConnectionId, End)> {
+        let of = &self.processes[process];
+        if !of.up || of.run != run {
+            return Vec::new();
+        }
+        let end = if process == 0 { End::Primary } else { End::Satellite };
+        of.sessions.keys().map(|connection| (*connection, end)).collect()
+    }
+
+    pub(super) fn fence(&mut self, connection: ConnectionId) {
+        self.drive(connection, End::Primary, Input::Fenced);
+    }
+
+    pub(super) fn direction_of(end: End) -> Direction {
+        match end {
+            End::Primary => Direction::Push,
+            End::Satellite => Direction::Pull,
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! What people do: edit where they may and where they may not, grant and withdraw copies, start and stop.
+
+use rand::Rng;
+use supplysync_model::{Channel, Kind, RecordKey, StoreId, SyncId};
+
+use super::event::{Event, ProcessId};
+use super::setup::settings_change;
+use super::{Observation, World, note};
+use crate::simulator::body::{self, BODIES, Reference};
+use crate::simulator::counts::Deed;
+use crate::simulator::store::OwnChange;
+use crate::{Input, Mode};
+
+/// How long a stop in order may take, in milliseconds.
+const STOP_MS: i64 = 4_000;
+
+impl World {
+    pub(super) fn operate(&mut self) {
+        self.operations += 1;
+        if self.operations < self.profile.operations {
+            let pause = self.rng.random_range(0..=self.profile.pause);
+            self.queue.push(self.now + pause, Event::Operate);
+        }
+        if self.chance(self.profile.misfortune) {
+            return self.misfortune();
+        }
+        match self.rng.random_range(0..100) {
+            0..=19 => self.edit_master(false),
+            20..=24 => self.edit_master(true),
+            25..=59 => self.edit_store(),
+            60..=65 => self.delete_in_store(),
+            66..=71 => self.write_where_forbidden(),
+            72..=79 => self.grant(),
+            80..=84 => self.withdraw(),
+            85..=87 => {
+                if self.processes[0].up && self.assign_new_store().is_some() {
+                    self.count(Deed::StoreAssigned);
+                }
+            }
+            88..=91 => self.sync_now(false),
+            92..=94 => self.sync_now(true),
+            95..=96 => self.stop(),
+            _ => self.back_up(),
+        }
+    }
+
+    /// Writes on a process that owns what it writes; whether it was let.
+    pub(super) fn put_at(&mut self, process: ProcessId, changes: Vec<OwnChange>) -> bool {
+        if !self.processes[process].up {
+            return false;
+        }
+        let moment = self.moment();
+        let store = &mut self.processes[process].store;
+        let (before, site) = (store.seq(), store.sync_id());
+        let settings = changes
+            .iter()
+            .any(|change| [Kind::ASSIGNMENT, Kind::SITE_SETTINGS].contains(&change.key.kind));
+        let written = match store.put(moment, changes) {
+            Ok(written) => written,
+            Err(fault) => {
+                note!(self, "process {process} refuses a write: {fault}");
+                return false;
+            }
+        };
+        for written in written.iter().filter(|written| written.changed) {
+            if let Some(held) = store.get_record(written.key) {
+                let hash = held.record.hash;
+                self.truth.written.insert((written.key, hash));
+                self.truth.latest.insert(written.key, (site, hash));
+            }
+        }
+        note!(
+            self,
+            "process {process} writes {:?}",
+            written
+                .iter()
+                .map(|written| (written.key.to_string(), written.etag.revision))
+                .collect::<Vec<_>>()
+        );
+        self.after_commit(process, before);
+        if settings {
+            self.settings_moved(process);
+        }
+        true
+    }
+
+    pub(super) fn edit_master(&mut self, retire: bool) {
+        let fresh = self.rng.random_bool(0.3);
+        let kind = self.rng.random_range(0..3);
+        let new = self.new_key([Kind::UNIT, Kind::ITEM, Kind::NAME][kind]);
+        let known = [&self.units, &self.items, &self.names][kind].clone();
+        let key = match self.pick(&known) {
+            Some(key) if retire || !fresh => key,
+            _ => new,
+        };
+        let payload = self.rng.random();
+        let mut change = self.change(key, Channel::Master, body::entity(payload, &[]));
+        change.deleted = retire;
+        if self.put_at(0, vec![change]) {
+            if key == new {
+                [&mut self.units, &mut self.items, &mut self.names][kind].push(key);
+            }
+            self.count(if retire { Deed::MasterRetired } else { Deed::MasterEdited });
+        }
+    }
+
+    /// A store, and a running process of the site where it is active that knows so.
+    pub(super) fn store_with_owner(&mut self) -> Option<(StoreId, ProcessId)> {
+        let store = self.pick(&self.stores.clone())?;
+        let owner = self.truth.owners.get(&store).copied()?;
+        let hosts: Vec<_> = (0..self.processes.len())
+            .filter(|id| {
+                let process = &self.processes[*id];
+                process.site == owner && process.up && process.store.assignment(store).is_some()
+            })
+            .collect();
+        Some((store, self.pick(&hosts)?))
+    }
+
+    /// Stock moves, and most times a transaction says so: one write.
+    fn edit_store(&mut self) {
+        let Some((store, process)) = self.store_with_owner() else {
+            return;
+        };
+        let next = self.processes[process].store.seq() + 1;
+        let Some(item) = self.reference(process, Kind::ITEM, Channel::Master) else {
+            return;
+        };
+        let Some(name) = self.reference(process, Kind::NAME, Channel::Master) else {
+            return;
+        };
+        let stock = Channel::StoreStock(store);
+        let history = Channel::StoreHistory(store);
+        let mut changes = Vec::new();
+        let mut referred = vec![item, name];
+        for _ in 0..self.rng.random_range(1..=3) {
+            let known = self.reference(process, Kind::STOCK_LINE, stock);
+            let fresh = self.new_key(Kind::STOCK_LINE);
+            let key = match known {
+                Some(known) if self.rng.random_bool(0.6) => known.key,
+                _ => fresh,
+            };
+            if changes.iter().any(|change: &OwnChange| change.key == key) {
+                continue;
+            }
+            let revision = next + changes.len() as u64;
+            referred.push(Reference { key, revision });
+            let payload = self.rng.random();
+            changes.push(self.change(key, stock, body::entity(payload, &[item])));
+        }
+        if self.rng.random_bool(0.8) {
+            let known = self.reference(process, Kind::TRANSACTION, history);
+            let fresh = self.new_key(Kind::TRANSACTION);
+            let key = match known {
+                Some(known) if self.rng.random_bool(0.3) => known.key,
+                _ => fresh,
+            };
+            let payload = self.rng.random();
+            changes.push(self.change(key, history, body::entity(payload, &referred)));
+        }
+        if self.put_at(process, changes) {
+            self.count(Deed::StoreEdited);
+        }
+    }
+
+    /// A live record of a kind that a process holds, in its present revision.
+    fn reference(&mut self, process: ProcessId, kind: Kind, channel: Channel) -> Option<Reference> {
+        let live: Vec<_> = self.processes[process]
+            .store
+            .feed(channel, 0)
+            .filter(|held| held.record.key.kind == kind && !held.record.deleted)
+            .map(|held| Reference {
+                key: held.record.key,
+                revision: held.record.revision,
+            })
+            .collect();
+        self.pick(&live)
+    }
+
+    fn delete_in_store(&mut self) {
+        let Some((store, process)) = self.store_with_owner() else {
+            return;
+        };
+        let [stock, history] = Channel::of_store(store);
+        let line = self.rng.random_bool(0.4);
+        let (kind, channel) = if line { (Kind::STOCK_LINE, stock) } else { (Kind::TRANSACTION, history) };
+        let Some(known) = self.reference(process, kind, channel) else {
+            return;
+        };
+        let mut change = self.change(known.key, channel, body::entity(0, &[]));
+        change.deleted = true;
+        if self.put_at(process, vec![change]) {
+            self.count(Deed::StoreDeleted);
+        }
+    }
+
+    fn write_where_forbidden(&mut self) {
+        let everywhere: Vec<_> = (0..self.processes.len()).collect();
+        let Some(process) = self.pick(&everywhere) else {
+            return;
+        };
+        let site = self.processes[process].site;
+        let store = self.pick(&self.stores.clone());
+        let (key, channel) = match store {
+            Some(store) if self.rng.random_bool(0.6) => {
+                (self.new_key(Kind::STOCK_LINE), Channel::StoreStock(store))
+            }
+            _ => (self.new_key(Kind::UNIT), Channel::Master),
+        };
+        if self.truth.owner(channel) == Some(site) || !self.processes[process].up {
+            return;
+        }
+        let change = self.change(key, channel, body::entity(1, &[]));
+        if self.put_at(process, vec![change]) {
+            self.seen.push(Observation::ForbiddenWrite(site, channel));
+        } else {
+            self.count(Deed::WriteRefused);
+        }
+    }
+
+    /// A satellite's site, and the copies that it is granted.
+    fn copies_of_some_site(&mut self) -> Option<(SyncId, Vec<StoreId>)> {
+        let sites: Vec<_> = self
+            .satellites()
+            .map(|satellite| self.processes[satellite].site)
+            .collect();
+        let site = self.pick(&sites)?;
+        let key = RecordKey {
+            kind: Kind::SITE_SETTINGS,
+            id: site.into(),
+        };
+        let held = self.processes[0].store.get_record(key)?;
+        Some((site, (BODIES.copies)(&held.record)?))
+    }
+
+    fn grant(&mut self) {
+        let Some((site, mut copies)) = self.copies_of_some_site() else {
+            return;
+        };
+        let others: Vec<_> = self
+            .stores
+            .iter()
+            .copied()
+            .filter(|store| !copies.contains(store))
+            .collect();
+        if let Some(store) = self.pick(&others) {
+            copies.push(store);
+            copies.sort_unstable();
+            if self.put_at(0, vec![settings_change(site, &copies)]) {
+                self.count(Deed::CopyGranted);
+            }
+        }
+    }
+
+    fn withdraw(&mut self) {
+        let Some((site, mut copies)) = self.copies_of_some_site() else {
+            return;
+        };
+        if let Some(store) = self.pick(&copies.clone()) {
+            copies.retain(|copy| *copy != store);
+            if self.put_at(0, vec![settings_change(site, &copies)]) {
+                self.count(Deed::CopyWithdrawn);
+            }
+        }
+    }
+
+    /// Somebody presses "synchronise now", or changes between live and interval.
+    fn sync_now(&mut self, change_mode: bool) {
+        let satellites: Vec<_> = self.satellites().collect();
+        let Some(process) = self.pick(&satellites) else {
+            return;
+        };
+        if !self.processes[process].up {
+            return;
+        }
+        if change_mode {
+            let other = match self.processes[process].mode {
+                Mode::Live => Mode::Drain,
+                Mode::Drain => Mode::Live,
+            };
+            self.processes[process].mode = other;
+            self.count(Deed::ModeChanged);
+        } else {
+            self.count(Deed::SyncedNow);
+        }
+        self.begin_again(process);
+    }
+
+    /// A new session: at once, or as soon as the present one has ended in order.
+    pub(super) fn begin_again(&mut self, process: ProcessId) {
+        let Some(connection) = self.processes[process].sessions.keys().next().copied() else {
+            return self.dial_in(process, 0);
+        };
+        if let Some(running) = self.processes[process].sessions.get_mut(&connection) {
+            running.again = true;
+        }
+        self.drive(connection, super::event::End::Satellite, Input::Stop);
+    }
+
+    fn stop(&mut self) {
+        let everywhere: Vec<_> = (0..self.processes.len()).collect();
+        let Some(process) = self.pick(&everywhere) else {
+            return;
+        };
+        let run = self.processes[process].run;
+        if !self.processes[process].up {
+            return;
+        }
+        self.count(Deed::Stopped);
+        self.processes[process].stopping = true;
+        for (connection, end) in self.sessions_of(process, run) {
+            self.drive(connection, end, Input::Stop);
+        }
+        self.queue
+            .push(self.now + STOP_MS, Event::Down(process, run));
+    }
+
+    pub(super) fn start(&mut self, process: ProcessId) {
+        if self.processes[process].up {
+            return;
+        }
+        note!(self, "process {process} starts");
+        self.count(Deed::Started);
+        let started = &mut self.processes[process];
+        started.up = true;
+        started.frozen = false;
+        started.attempt = 0;
+        if process != 0 {
+            let wait = self.delay();
+            self.dial_in(process, wait);
+        }
+    }
+}

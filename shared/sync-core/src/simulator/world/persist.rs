@@ -1,0 +1,234 @@
+//! What the stores do for the machines: each operation later than asked, its completion later still, and a crash
+//! possible before, between and after.
+
+use supplysync_model::{Fault, FaultCode, Kind, Reason};
+
+use super::event::{At, End, Event, ProcessId};
+use super::{Observation, World, note};
+use crate::simulator::counts::Deed;
+use crate::simulator::frame::Frame;
+use crate::{ApplyOutcome, ApplyRequest, Cursor, Effect, Input, OpId};
+
+impl World {
+    pub(super) fn execute(&mut self, at: At, effect: Effect<Frame>) {
+        if !self.lasts(at) {
+            return;
+        }
+        let rate = self.profile.crash_at_persist;
+        if self.chance(rate) {
+            self.count(Deed::CrashBeforePersist);
+            return self.crash(at.process);
+        }
+        let orphan = !self.processes[at.process].sessions.contains_key(&at.connection);
+        if orphan && self.number() % 2 == 0 {
+            // Whoever closed the session threw away what had not begun.
+            return;
+        }
+        let rate = self.profile.fail;
+        let input = match op_of(&effect) {
+            Some(op) if self.chance(rate) => {
+                self.count(Deed::OperationFailed);
+                let words = "the database did not answer in time";
+                let fault = Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, words);
+                Some(Input::Failed(op, fault))
+            }
+            _ => self.persist(at, effect),
+        };
+        let rate = self.profile.crash_at_persist;
+        if self.chance(rate) {
+            self.count(Deed::CrashAfterPersist);
+            return self.crash(at.process);
+        }
+        if let Some(input) = input {
+            let delay = self.delay();
+            self.queue.push(self.now + delay, Event::Complete(at, input));
+        }
+    }
+
+    pub(super) fn complete(&mut self, at: At, input: Input<Frame>) {
+        if !self.lasts(at) {
+            return;
+        }
+        if !self.processes[at.process].sessions.contains_key(&at.connection) {
+            return self.count(Deed::CompletionStale);
+        }
+        self.drive(at.connection, at.end, input);
+    }
+
+    /// Carries it out at once; `None` for what is no operation of a store.
+    fn persist(&mut self, at: At, effect: Effect<Frame>) -> Option<Input<Frame>> {
+        let moment = self.moment();
+        let peer = self.peer_of(at)?;
+        let store = &mut self.processes[at.process].store;
+        let seq = store.seq();
+        let input = match effect {
+            Effect::OpenPeer(op, hello) => {
+                let state = store.open_peer(moment, &hello);
+                if let Some(link) = self.connections.get_mut(&at.connection) {
+                    link.judged = state.checkpoint;
+                }
+                Input::PeerOpened(op, state)
+            }
+            Effect::CheckLineage(op, held) => Input::LineageChecked(op, store.check_lineage(held)),
+            Effect::AdoptIncarnation(op, incarnation) => match store.adopt_incarnation(moment, incarnation) {
+                Ok(()) => Input::IncarnationAdopted(op),
+                Err(fault) => Input::Failed(op, fault),
+            },
+            Effect::GrantLease(op, incarnation) => {
+                store.grant_lease(moment, peer, at.connection, incarnation);
+                self.fence_others(at);
+                if let Some(link) = self.connections.get(&at.connection) {
+                    self.seen.push(Observation::Leased(peer, link.life, link.judged));
+                }
+                Input::LeaseGranted(op)
+            }
+            Effect::ReadPage(op, request) => match store.read_page(request) {
+                Ok(page) => Input::PageRead(op, page),
+                Err(fault) => Input::Failed(op, fault),
+            },
+            Effect::Apply(op, request) => self.apply(at, op, request),
+            Effect::RecordAck(op, ack) => {
+                let lease = (at.end == End::Primary).then_some(at.connection);
+                match store.record_ack(moment, peer, lease, &ack) {
+                    Ok(()) => Input::AckRecorded(op),
+                    Err(fault) => Input::Failed(op, fault),
+                }
+            }
+            Effect::Forget(op, channels) => {
+                store.forget_channels(moment, &channels);
+                note!(self, "process {} forgets {channels:?}", at.process);
+                self.counts.count(Deed::CursorForgotten);
+                Input::Forgotten(op)
+            }
+            _ => return None,
+        };
+        self.after_commit(at.process, seq);
+        Some(input)
+    }
+
+    fn peer_of(&self, at: At) -> Option<supplysync_model::SyncId> {
+        let satellite = self.connections.get(&at.connection)?.satellite;
+        let other = if at.process == 0 { satellite } else { 0 };
+        Some(self.processes[other].site)
+    }
+
+    /// The feed's watch tells the sessions of the process, a little later.
+    pub(super) fn after_commit(&mut self, process: ProcessId, before: u64) {
+        if self.processes[process].store.seq() == before {
+            return;
+        }
+        let run = self.processes[process].run;
+        self.seen.push(Observation::Committed(process));
+        let delay = self.delay();
+        self.queue
+            .push(self.now + delay, Event::HeadMoved(process, run));
+    }
+
+    fn apply(&mut self, at: At, op: OpId, request: ApplyRequest) -> Input<Frame> {
+        let moment = self.moment();
+        let store = &mut self.processes[at.process].store;
+        let known = store.peer(request.peer).checkpoint;
+        match store.apply(moment, request.clone()) {
+            Ok(outcome) => {
+                self.applied(at, request, &outcome, known);
+                Input::Applied(op, outcome)
+            }
+            Err(fault) => {
+                note!(self, "process {} refuses a batch: {fault}", at.process);
+                Input::Failed(op, fault)
+            }
+        }
+    }
+
+    fn applied(
+        &mut self,
+        at: At,
+        request: ApplyRequest,
+        outcome: &ApplyOutcome,
+        known: Option<supplysync_model::Checkpoint>,
+    ) {
+        note!(
+            self,
+            "process {} applied {} records, {} duplicates, refused {:?}, head {}",
+            at.process,
+            outcome.applied,
+            outcome.duplicates,
+            outcome.refused,
+            outcome.head.seq
+        );
+        debug_assert_eq!(request.direction, World::direction_of(at.end));
+        self.count(Deed::BatchApplied);
+        let loads = request.parts.iter().filter(|part| {
+            !matches!(part.from, Some(Cursor::Following { .. }))
+                && matches!(part.through, Cursor::Loading { .. })
+        });
+        self.counts.add(Deed::LoadPageApplied, loads.count() as u64);
+        self.counts.add(Deed::DuplicateApplied, outcome.duplicates);
+        self.counts
+            .add(Deed::ChangeQuarantined, outcome.refused.len() as u64);
+        for comparison in &outcome.comparisons {
+            if comparison.explained {
+                self.counts.count(Deed::DifferenceExplained);
+            } else if !comparison.equal {
+                self.counts.count(Deed::DifferenceReported);
+            }
+        }
+        let settings = request
+            .parts
+            .iter()
+            .flat_map(|part| &part.records)
+            .any(|record| [Kind::ASSIGNMENT, Kind::SITE_SETTINGS].contains(&record.key.kind));
+        if settings {
+            self.settings_moved(at.process);
+        }
+        let life = self.connections.get(&at.connection).map_or(0, |link| link.life);
+        self.seen.push(Observation::Committed(at.process));
+        self.seen.push(Observation::Applied {
+            process: at.process,
+            life,
+            request,
+            outcome: outcome.clone(),
+            known,
+        });
+    }
+
+    pub(super) fn settings_moved(&mut self, process: ProcessId) {
+        let run = self.processes[process].run;
+        let delay = self.delay();
+        self.queue
+            .push(self.now + delay, Event::Settings(process, run));
+    }
+
+    fn fence_others(&mut self, at: At) {
+        let site = self.peer_of(at);
+        let others: Vec<_> = self.processes[0].sessions.keys().copied().collect();
+        for other in others {
+            let of = self
+                .connections
+                .get(&other)
+                .map(|link| self.processes[link.satellite].site);
+            if other != at.connection && of == site {
+                let delay = self.delay();
+                self.queue.push(self.now + delay, Event::Fence(other));
+            }
+        }
+    }
+}
+
+fn op_of(effect: &Effect<Frame>) -> Option<OpId> {
+    match effect {
+        Effect::OpenPeer(op, _)
+        | Effect::CheckLineage(op, _)
+        | Effect::AdoptIncarnation(op, _)
+        | Effect::GrantLease(op, _)
+        | Effect::ReadPage(op, _)
+        | Effect::Apply(op, _)
+        | Effect::RecordAck(op, _)
+        | Effect::Forget(op, _) => Some(*op),
+        Effect::Send(_)
+        | Effect::SetTimer(..)
+        | Effect::CancelTimer(_)
+        | Effect::Close(_)
+        | Effect::Report(_) => None,
+    }
+}

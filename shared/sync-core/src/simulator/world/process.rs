@@ -1,0 +1,97 @@
+//! A server: its durable store, and what a crash takes from it.
+
+use std::collections::BTreeMap;
+
+use supplysync_model::{Checkpoint, SyncId};
+
+use super::event::{ConnectionId, ProcessId};
+use crate::simulator::frame::Machine;
+use crate::simulator::store::ModelStore;
+use crate::{Mode, TimerId};
+
+/// One server. A cloned satellite is a second process of the same site.
+pub struct Process {
+    /// Whose server it is.
+    pub site: SyncId,
+    /// What survives a crash.
+    pub store: ModelStore,
+    /// Which life of the database it is, for the ground truth.
+    pub life: usize,
+    /// A backup, if one was made, with the head it has.
+    pub backup: Option<ModelStore>,
+    /// Whether it runs.
+    pub up: bool,
+    /// Which run it is.
+    pub run: u32,
+    /// Whether its network is there (satellites).
+    pub reachable: bool,
+    /// How it synchronises (satellites).
+    pub mode: Mode,
+    /// Milliseconds between sessions in interval mode.
+    pub interval: i64,
+    /// Whether a broken lineage stopped synchronisation in this run.
+    pub frozen: bool,
+    /// Whether it was asked to stop and is not gone yet.
+    pub stopping: bool,
+    /// When a session of it said last that everything was pushed, and that everything was pulled (satellites).
+    pub pushed_at: i64,
+    /// See there.
+    pub pulled_at: i64,
+    /// Failed attempts in a row.
+    pub attempt: u32,
+    /// The date with the primary; an older one is void.
+    pub date: u64,
+    /// Its sessions.
+    pub sessions: BTreeMap<ConnectionId, Running>,
+}
+
+impl Process {
+    /// A server that is running with an empty past.
+    pub fn new(store: ModelStore, life: usize, mode: Mode, interval: i64) -> Process {
+        Process {
+            site: store.sync_id(),
+            store,
+            life,
+            backup: None,
+            up: true,
+            run: 0,
+            reachable: true,
+            mode,
+            interval,
+            frozen: false,
+            stopping: false,
+            pushed_at: -1,
+            pulled_at: -1,
+            attempt: 0,
+            date: 0,
+            sessions: BTreeMap::new(),
+        }
+    }
+}
+
+/// A session under way.
+pub struct Running {
+    /// The machine.
+    pub machine: Machine,
+    /// Timers that are set, by the number that makes an older one void.
+    pub timers: BTreeMap<TimerId, u64>,
+    /// Whether to dial again as soon as it has closed (sync now).
+    pub again: bool,
+}
+
+/// The stream between a satellite and the primary.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The satellite's process.
+    pub satellite: ProcessId,
+    /// The life of its database when it dialled.
+    pub life: usize,
+    /// The point of the satellite's feed that the primary judged it by.
+    pub judged: Option<Checkpoint>,
+    /// Nothing gets through any more.
+    pub dead: bool,
+    /// When the last frame arrives at the primary.
+    pub to_primary: i64,
+    /// When the last frame arrives at the satellite.
+    pub to_satellite: i64,
+}
