@@ -1,13 +1,16 @@
 //! `SyncService`: who calls is checked here (certificate, user name, password); all else is the session's.
 
-use std::pin::Pin;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{Extensions, HeaderValue};
 use secrecy::SecretString;
-use supplysync_api::fault::from_status;
 use supplysync_api::v1;
-use supplysync_api::v1::sync_service_server::SyncService;
+use supplysync_api::v1::sync_service_server::SERVICE_NAME;
 use supplysync_model::{Fault, SyncId};
 use supplysync_net::credential::identity_refused;
 use supplysync_net::{CredentialVerifier, PeerIdentity, PeerInfo};
@@ -19,12 +22,13 @@ use supplysync_node::session::{
 use supplysync_node::status::SyncState;
 use supplysync_runtime::{Context, OnEnd};
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
+use tonic::Status;
+use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::server::NamedService;
 
+use super::framing::{Incoming, Outgoing, messages};
 use crate::sessions::Sessions;
 
 /// The handler.
@@ -61,8 +65,7 @@ impl SyncHandler {
         }
     }
 
-    async fn admit(&self, request: &Request<Streaming<v1::SatelliteMessage>>) -> Result<Admitted, Fault> {
-        let extensions = request.extensions();
+    async fn admit(&self, extensions: &Extensions, metadata: &MetadataMap) -> Result<Admitted, Fault> {
         let peer = extensions.get::<PeerInfo>().ok_or_else(identity_refused)?;
         let PeerIdentity::Site(site) = peer.identity else {
             return Err(identity_refused());
@@ -71,7 +74,6 @@ impl SyncHandler {
         if site.is_primary() {
             return Err(identity_refused());
         }
-        let metadata = request.metadata();
         let user_name = binary(metadata, USER_NAME_METADATA);
         let password = SecretString::from(binary(metadata, PASSWORD_METADATA));
         let verified = self.verifier.verify(site, &address, &user_name, password).await;
@@ -112,16 +114,14 @@ impl SyncHandler {
     fn begin(
         &self,
         admitted: Admitted,
-        incoming: Streaming<v1::SatelliteMessage>,
-    ) -> Result<mpsc::Receiver<v1::PrimaryMessage>, Fault> {
+        incoming: Incoming,
+    ) -> Result<mpsc::Receiver<Box<v1::PrimaryMessage>>, Fault> {
         // 40 bits: short in logs, and unlikely enough to come twice to a site.
         let session = (self.program.random.u64() >> 24).max(1);
         let place = self.open.enter(admitted.site, session)?;
         let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
         let link = Link {
-            incoming: incoming
-                .map(|frame| frame.map_err(|status| Fault::from(from_status(&status))))
-                .boxed(),
+            incoming: messages(incoming).boxed(),
             outgoing,
         };
         let guest = Guest {
@@ -152,20 +152,53 @@ fn binary(metadata: &MetadataMap, key: &str) -> String {
         .unwrap_or_default()
 }
 
-#[tonic::async_trait]
-impl SyncService for SyncHandler {
-    type SyncStream = Pin<Box<dyn Stream<Item = Result<v1::PrimaryMessage, Status>> + Send>>;
+impl SyncHandler {
+    async fn sync(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Fault> {
+        let (parts, body) = request.into_parts();
+        let metadata = MetadataMap::from_headers(parts.headers);
+        let admitted = self.admit(&parts.extensions, &metadata).await?;
+        let frames = self.begin(admitted, Incoming::new(body))?;
+        let mut response = http::Response::new(Outgoing::body(frames));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        Ok(response)
+    }
+}
 
-    async fn sync(
-        &self,
-        request: Request<Streaming<v1::SatelliteMessage>>,
-    ) -> Result<Response<Self::SyncStream>, Status> {
-        let admitted = self
-            .admit(&request)
-            .await
-            .map_err(|fault| refuse("Sync", &fault))?;
-        let begun = self.begin(admitted, request.into_inner());
-        let frames = begun.map_err(|fault| refuse("Sync", &fault))?;
-        Ok(Response::new(Box::pin(ReceiverStream::new(frames).map(Ok))))
+/// The service as the router calls it; it does its own framing, see `framing`.
+#[derive(Clone)]
+pub struct SyncCalls(Arc<SyncHandler>);
+
+impl SyncCalls {
+    /// Of this handler.
+    pub fn new(handler: SyncHandler) -> SyncCalls {
+        SyncCalls(Arc::new(handler))
+    }
+}
+
+impl NamedService for SyncCalls {
+    const NAME: &'static str = SERVICE_NAME;
+}
+
+impl tower::Service<http::Request<Body>> for SyncCalls {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let handler = self.0.clone();
+        Box::pin(async move {
+            let method = request.uri().path().rsplit('/').next();
+            if method != Some("Sync") {
+                return Ok(Status::unimplemented("").into_http());
+            }
+            let answered = handler.sync(request).await;
+            Ok(answered.unwrap_or_else(|fault| refuse("Sync", &fault).into_http()))
+        })
     }
 }

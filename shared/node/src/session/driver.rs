@@ -85,7 +85,7 @@ struct Running<M: Machine> {
     link: Link<M::In, M::Out>,
     clock: SessionClock,
     timers: Timers,
-    outbox: VecDeque<M::Out>,
+    outbox: VecDeque<Box<M::Out>>,
     under_way: FuturesUnordered<BoxFuture<'static, Done<M>>>,
     heads: watch::Receiver<Seq>,
     requests: watch::Receiver<u64>,
@@ -310,7 +310,7 @@ impl<M: Machine> Running<M> {
     fn send(&mut self, message: Out<M>) {
         self.driver.journal.sending(&M::sending(&message));
         match M::Out::write(message, self.driver.packing) {
-            Ok(frame) => self.outbox.push_back(frame),
+            Ok(frame) => self.outbox.push_back(Box::new(frame)),
             Err(fault) => {
                 tracing::error!(?fault, "a message can't be written");
                 self.closed

@@ -12,5 +12,6 @@ pub struct Link<In, Out> {
     /// Frames of the other end; a fault when the connection fails, the end when the other end is done.
     pub incoming: BoxStream<'static, Result<In, Fault>>,
     /// Frames to the other end.
-    pub outgoing: mpsc::Sender<Out>,
+    /// Boxed: a channel has room for 32 of them from the beginning, and streams are many.
+    pub outgoing: mpsc::Sender<Box<Out>>,
 }

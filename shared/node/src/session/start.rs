@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use supplysync_api::v1;
 use supplysync_model::limits::PROTOCOL_VERSION;
 use supplysync_model::{Clock, SyncId};
@@ -81,12 +82,12 @@ pub struct Outcome {
     pub lasted: Duration,
 }
 
-/// Runs the primary's end of a session.
-pub async fn run_primary(
+/// Runs the primary's end of a session. On the heap from the beginning: an idle session is small, and so is its task.
+pub fn run_primary(
     context: SessionContext,
     guest: Guest,
     link: Link<v1::SatelliteMessage, v1::PrimaryMessage>,
-) -> Outcome {
+) -> BoxFuture<'static, Outcome> {
     let span = tracing::info_span!("session", peer = guest.site.get(), session = guest.session);
     let machine = primary::Session::new(primary::Setup {
         certified: guest.site,
@@ -118,8 +119,7 @@ pub async fn run_primary(
         };
         driver.run(link, None, Vec::new()).await
     };
-    // On the heap: an idle session is small, and its caller's task stays small too.
-    Box::pin(session.instrument(span)).await
+    Box::pin(session.instrument(span))
 }
 
 /// Runs the satellite's end of a session.
