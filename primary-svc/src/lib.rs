@@ -5,3 +5,5 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod service;
+pub mod sessions;
+pub mod wiring;

@@ -52,6 +52,8 @@ pub struct SyncSection {
     pub interval_minutes: u32,
     /// Whether to keep the connection open, so that changes travel the moment they are made.
     pub live: bool,
+    /// Whether batches are compressed on their way, both ways: for all links but the fastest.
+    pub compress: bool,
 }
 
 impl Default for SyncSection {
@@ -62,6 +64,7 @@ impl Default for SyncSection {
             password_file: "password".into(),
             interval_minutes: 5,
             live: true,
+            compress: true,
         }
     }
 }

@@ -3,3 +3,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod dial;
+pub mod plan;
+pub mod rhythm;
+pub mod wiring;

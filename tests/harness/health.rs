@@ -15,7 +15,8 @@ pub async fn is_ready(address: SocketAddr) -> Outcome<bool> {
     Ok(status_of(address, "/readyz").await? == 200)
 }
 
-async fn status_of(address: SocketAddr, path: &str) -> Outcome<u16> {
+/// The HTTP status that this address answers with for a path.
+pub async fn status_of(address: SocketAddr, path: &str) -> Outcome<u16> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;

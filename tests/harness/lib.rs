@@ -1,7 +1,9 @@
 //! The harness: the real programs as separate processes in a temporary folder, on free loopback ports, spoken to
 //! through the public API only. For tests, and for the demo and the soak runs of xtask; nothing of the product is here.
 
+mod ask;
 mod binaries;
+mod client;
 mod condition;
 mod health;
 mod network;
@@ -9,14 +11,20 @@ mod outcome;
 mod ports;
 mod program;
 mod sample;
+mod session;
 mod site;
+mod stranger;
 
+pub use ask::{Held, all_pages, differences};
 pub use binaries::Binaries;
+pub use client::{Called, Certificate, Client, Connection, in_words};
 pub use condition::{eventually, within};
-pub use health::is_ready;
+pub use health::{is_ready, status_of};
 pub use network::Network;
 pub use outcome::Outcome;
 pub use ports::free_address;
 pub use program::{Finished, Memory, Program, run};
 pub use sample::{generated_names, sample, sample_rows};
+pub use session::{OpenSession, SessionAttempt};
 pub use site::Site;
+pub use stranger::knock_without_certificate;

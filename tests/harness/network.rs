@@ -71,6 +71,8 @@ impl Network {
         run(add, SETUP_LIMIT).await?.success()?;
         let certificates = self.folder.join(format!("certificates-{number}"));
         self.issue("site", &number, &[], &certificates).await?;
+        self.issue("operator", "admin", &["--role", "admin"], &certificates)
+            .await?;
         let satellite = Site::new(
             sync_id,
             name,
@@ -117,6 +119,11 @@ impl Network {
         AUTHORISATION_CODE
     }
 
+    /// User name and password that all sites share.
+    pub fn credential(&self) -> (&'static str, &'static str) {
+        (USER_NAME, PASSWORD)
+    }
+
     /// The primary.
     pub fn primary(&mut self) -> &mut Site {
         &mut self.primary
@@ -126,6 +133,11 @@ impl Network {
     pub fn satellite(&mut self, sync_id: u16) -> Outcome<&mut Site> {
         let found = self.satellites.iter_mut().find(|site| site.sync_id() == sync_id);
         found.ok_or_else(|| format!("no satellite {sync_id}").into())
+    }
+
+    /// Every site, the primary first.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        std::iter::once(&self.primary).chain(&self.satellites)
     }
 
     /// A command of `primary-svc` with this network's data directory.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::{Memory, Outcome, Program, eventually, free_address, is_ready};
+use crate::{Certificate, Client, Memory, Outcome, Program, eventually, free_address, is_ready};
 
 /// How long a server may take to be ready; generous, as the machine may be busy.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -111,6 +111,21 @@ impl Site {
         .into())
     }
 
+    /// A connection as its operator, who is an admin.
+    pub async fn client(&self) -> Outcome<Client> {
+        Client::connect(&self.url(), &self.operator()).await
+    }
+
+    /// Its operator's certificate.
+    pub fn operator(&self) -> Certificate {
+        Certificate::in_folder(&self.folder.join("tls"), "operator")
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> Certificate {
+        Certificate::in_folder(&self.folder.join("tls"), "site")
+    }
+
     /// Its memory.
     pub fn memory(&self) -> Outcome<Memory> {
         let program = self
@@ -162,5 +177,13 @@ impl Site {
     /// What its process prints.
     pub fn log(&self) -> PathBuf {
         self.folder.join("log")
+    }
+
+    /// What its process has logged under this message, over all its lives. A kill may have cut the last line.
+    pub fn logged(&self, message: &str) -> Outcome<Vec<serde_json::Value>> {
+        let text = std::fs::read(self.log())?;
+        let lines = text.split(|byte| *byte == b'\n');
+        let read = lines.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+        Ok(read.filter(|line| line["message"] == message).collect())
     }
 }

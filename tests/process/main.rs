@@ -6,6 +6,16 @@
     reason = "all of this is test code, also what is outside test functions"
 )]
 
+mod bad_values;
+mod clocks;
+mod commands;
+mod frames;
+mod health;
+mod identity;
+mod kills;
+mod memory;
+mod ownership;
+mod shelves;
 mod start;
 mod stop;
 mod world;

@@ -1,8 +1,9 @@
 //! Starts that must be refused, each with words that say what to do, and nothing changed.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Seek, SeekFrom, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use supplysync_tests::{Binaries, free_address, run};
 
@@ -104,6 +105,7 @@ async fn certificates_that_are_missing_or_broken_are_named() {
         let said = words(&refusal(primary.command()).await);
         assert!(said.contains(name), "missing {name}: {said}");
         fs::write(&file, kept).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     }
     primary.start().await.unwrap();
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask`: the workspace's own commands. What each does lives in its module; nothing of the product is here.
 
+mod bench;
 mod demo;
 mod sim;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -23,6 +25,12 @@ enum Command {
     Demo(demo::Arguments),
     /// The simulator over many seeds: both session machines against crashes, cuts, restores and clones.
     Sim(sim::Arguments),
+    /// How fast the store is, against a plain loop that writes the same rows.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Long runs of the real programs, with their memory.
+    #[command(subcommand)]
+    Soak(soak::Soak),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
@@ -31,6 +39,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse_from(arguments()).command {
         Command::Demo(arguments) => return demo::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Bench(bench) => bench::run(&bench),
+        Command::Soak(soak) => soak::run(&soak),
         Command::Tidy => tidy::run(),
     };
     match result {

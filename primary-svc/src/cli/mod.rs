@@ -3,6 +3,7 @@
 mod certs;
 mod copies;
 mod init;
+mod serve;
 mod sites;
 mod stores;
 mod unlock;
@@ -34,6 +35,8 @@ pub struct Cli {
 /// What a primary can be asked to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve until told to stop (SIGTERM or Ctrl-C)
+    Serve,
     /// Anything else.
     #[command(flatten)]
     Errand(Errand),
@@ -68,6 +71,7 @@ pub enum Errand {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
+        Command::Serve => serve::run(&cli.global),
         Command::Errand(errand) => run::to_end(&cli.global, errand.run(&cli.global)),
     }
 }
@@ -105,6 +109,7 @@ mod tests {
     #[test]
     fn every_command_is_understood() {
         for line in [
+            "primary-svc serve --data-dir d --config f",
             "primary-svc init --hostname localhost --hostname 127.0.0.1 --name X --user-name u --password-file p \
              --authorisation-code-file c --data-dir d",
             "primary-svc config show --output json",

@@ -1,3 +1,4 @@
 //! gRPC handlers that only a primary has. Those of every site are in `node`.
 
 pub mod site;
+pub mod sync;

@@ -1,6 +1,7 @@
 //! The command line of `satellite-svc`: what it accepts, and which file does it. Commands that both programs have are in `node::cli`.
 
 mod init;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ pub struct Cli {
 /// What a satellite can be asked to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve until told to stop (SIGTERM or Ctrl-C)
+    Serve,
     /// Anything else.
     #[command(flatten)]
     Errand(Errand),
@@ -51,6 +54,7 @@ pub enum Errand {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
+        Command::Serve => serve::run(&cli.global),
         Command::Errand(errand) => run::to_end(&cli.global, errand.run(&cli.global)),
     }
 }
@@ -83,6 +87,7 @@ mod tests {
     #[test]
     fn every_command_is_understood() {
         for line in [
+            "satellite-svc serve --data-dir d --config f",
             "satellite-svc init --sync-id 2 --name X --primary-url https://h:1 --certs c --user-name u --password-file p",
             "satellite-svc config show",
             "satellite-svc status --watch",

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod cli;
 pub mod command;
+pub mod serve;
 pub mod service;
 pub mod session;
 pub mod status;

@@ -127,9 +127,17 @@ async fn bring_up(tx: &DatabaseTransaction) -> Result<(), Fault> {
             }
         }
     }
-    for statement in MIGRATIONS.iter().skip(from as usize).copied().flatten() {
+    // Collected, because the iterator held across an await would keep the future from being sent to a task.
+    let due: Vec<&'static str> = MIGRATIONS
+        .iter()
+        .skip(from as usize)
+        .copied()
+        .flatten()
+        .copied()
+        .collect();
+    for statement in due {
         let statement = match backend {
-            DbBackend::Sqlite => (*statement).to_owned(),
+            DbBackend::Sqlite => statement.to_owned(),
             _ => statement.replace("BLOB", "BYTEA"),
         };
         run(tx, &statement).await?;

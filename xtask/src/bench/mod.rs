@@ -2,6 +2,7 @@
 //! interleaved batch by batch on one machine so that both meet the same disk and the same neighbours.
 
 mod compare;
+mod master;
 mod sides;
 mod workload;
 mod yardstick;

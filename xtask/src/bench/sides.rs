@@ -12,6 +12,7 @@ use supplysync_tests::Outcome;
 use tokio::time::Instant;
 
 use super::compare::compare;
+use super::master;
 use super::workload::Workload;
 use super::yardstick::{Rows, Yardstick};
 
@@ -66,6 +67,7 @@ impl Pair {
                 random: 11,
             })
             .await?;
+        store.apply(master::load()?).await?;
         store.close().await;
         std::fs::copy(&files.0, &files.1)?;
         let store = Store::open(config(), dependencies()).await?;
@@ -141,12 +143,15 @@ fn dependencies() -> StoreDeps {
     }
 }
 
-/// A clock that stands still: times are not what is compared.
+/// When everything happens.
+pub const NOW: i64 = 1_800_000_000_000;
+
+/// A clock that stands still, so that both sides write the same moments.
 struct Still;
 
 impl Clock for Still {
     fn now(&self) -> Timestamp {
-        Timestamp(1_800_000_000_000)
+        Timestamp(NOW)
     }
 }
 

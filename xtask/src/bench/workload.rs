@@ -8,18 +8,21 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use supplysync_model::limits::MAX_BATCH_RECORDS;
 use supplysync_model::{
-    Amount, Chain, Channel, Checkpoint, Date, Digest, Epoch, Incarnation, ItemId, NameId, Record, RecordHash,
-    RecordKey, Seq, StockLine, StockLineId, StoreId, SyncId,
+    Amount, Chain, Channel, Checkpoint, Date, Digest, Epoch, Incarnation, Record, RecordHash, RecordKey, Seq,
+    StockLine, StockLineId, StoreId, SyncId,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Part, seal};
 use supplysync_tests::Outcome;
 
+use super::master::{ITEMS, SUPPLIERS, item_id, supplier_id};
+
 /// The store whose copy is received.
 pub const STORE: StoreId = StoreId::from_bytes([0x51; 16]);
 /// The channel that the batches are of.
 pub const CHANNEL: Channel = Channel::StoreStock(STORE);
-const INCARNATION: Incarnation = Incarnation {
+/// The primary's life.
+pub const INCARNATION: Incarnation = Incarnation {
     counter: 1,
     random: 7,
 };
@@ -103,11 +106,6 @@ impl Workload {
         self.records.values()
     }
 
-    /// The last version of every stock line.
-    pub fn lines(&self) -> &[StockLine] {
-        &self.lines
-    }
-
     /// The digest of them all.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -160,14 +158,13 @@ impl Workload {
 
 fn stock_line(index: usize, random: &mut ChaCha8Rng) -> StockLine {
     // Ids as UUIDv7 has them: the first half grows with time, the second is random.
-    let id = |number: u128| number.to_be_bytes();
     let number = (index as u128) << 64 | u128::from(random.random::<u64>());
     let packs = Amount::from_micros(random.random_range(1..1_000) * 1_000_000);
     let cost = Amount::from_micros(random.random_range(100..10_000) * 10_000);
     StockLine {
-        id: StockLineId::from_bytes(id(number)),
+        id: StockLineId::from_bytes(number.to_be_bytes()),
         store: STORE,
-        item: ItemId::from_bytes(id(random.random_range(1..=600))),
+        item: item_id(random.random_range(1..=ITEMS)),
         batch: format!("B{:06}", random.random_range(0..1_000_000)),
         expiry_date: Date::from_julian_day(2_461_000 + random.random_range(0..1_000)).ok(),
         pack_size: Amount::from_micros(100_000_000),
@@ -175,7 +172,7 @@ fn stock_line(index: usize, random: &mut ChaCha8Rng) -> StockLine {
         packs_available: packs,
         cost_price: cost,
         sell_price: cost,
-        supplier: Some(NameId::from_bytes(id(random.random_range(1..=60)))),
+        supplier: Some(supplier_id(random.random_range(1..=SUPPLIERS))),
         location_code: format!("S{:03}", random.random_range(0..200)),
         on_hold: false,
     }

@@ -11,6 +11,8 @@ use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::{ApplyRequest, Cursor, Part, bucket_of, extend_chain};
 use supplysync_tests::Outcome;
 
+use super::sides::NOW;
+
 /// As the store: checkpoints in the background when this much has gathered in the log.
 const LOG_BYTES: u64 = 16_000 * 4096;
 
@@ -107,7 +109,7 @@ fn write_part<'l>(
         seq += 1;
         let line = lines.next().ok_or("a record without its stock line")?;
         write_record(tx, record, number, seq, &mut deltas, &mut counted)?;
-        write_stock_line(tx, line)?;
+        write_stock_line(tx, record, line)?;
         hashes.push(record.hash);
     }
     write_digest(tx, number, &deltas)?;
@@ -220,7 +222,8 @@ fn write_digest(tx: &Transaction<'_>, channel: i64, deltas: &[Digest]) -> Outcom
         let count = count.wrapping_add(delta.count.cast_signed());
         let sum = u128::from_be_bytes(sum).wrapping_add(delta.sum).to_be_bytes();
         tx.prepare_cached(
-            "INSERT OR REPLACE INTO channel_digest (channel, bucket, count, sum) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO channel_digest (channel, bucket, count, sum) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (channel, bucket) DO UPDATE SET count = excluded.count, sum = excluded.sum",
         )?
         .execute(params![channel, bucket, count, sum])?;
     }
@@ -232,13 +235,12 @@ fn write_cursor(tx: &Transaction<'_>, channel: i64, part: &Part) -> Outcome<()> 
         Cursor::Loading { head, last } => (0, head, last),
         Cursor::Following { seq } => (1, seq, None),
     };
-    let held: i64 = tx
-        .prepare_cached("SELECT COALESCE(SUM(count), 0) FROM channel_digest WHERE channel = ?1")?
-        .query_row([channel], |row| row.get(0))?;
+    let ours = total(tx, channel)?;
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO cursor
-         (peer, channel, direction, state, seq, last_kind, last_id, moved_at, held, quarantined)
-         VALUES (1, ?1, 1, ?2, ?3, ?4, ?5, 0, ?6, 0)",
+        "INSERT INTO cursor (peer, channel, direction, state, seq, last_kind, last_id, moved_at, held, quarantined)
+         VALUES (1, ?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, 0) ON CONFLICT (peer, channel, direction) DO UPDATE SET
+         state = excluded.state, seq = excluded.seq, last_kind = excluded.last_kind, last_id = excluded.last_id,
+         moved_at = excluded.moved_at, held = excluded.held",
     )?
     .execute(params![
         channel,
@@ -246,7 +248,49 @@ fn write_cursor(tx: &Transaction<'_>, channel: i64, part: &Part) -> Outcome<()> 
         i64::try_from(seq)?,
         last.map(|key| key.kind.0),
         last.map(|key| key.id.to_bytes()),
-        held,
+        NOW,
+        ours.count.cast_signed(),
+    ])?;
+    if let Some(theirs) = part.digest {
+        write_comparison(tx, channel, i64::try_from(seq)?, ours, theirs)?;
+    }
+    Ok(())
+}
+
+/// The channel's total: its buckets folded.
+fn total(tx: &Transaction<'_>, channel: i64) -> Outcome<Digest> {
+    let mut statement = tx.prepare_cached("SELECT count, sum FROM channel_digest WHERE channel = ?1")?;
+    let mut rows = statement.query([channel])?;
+    let mut total = Digest::default();
+    while let Some(row) = rows.next()? {
+        total.fold(Digest {
+            count: row.get::<_, i64>(0)?.cast_unsigned(),
+            sum: u128::from_be_bytes(row.get(1)?),
+        });
+    }
+    Ok(total)
+}
+
+fn write_comparison(
+    tx: &Transaction<'_>,
+    channel: i64,
+    seq: i64,
+    ours: Digest,
+    theirs: Digest,
+) -> Outcome<()> {
+    tx.prepare_cached(
+        "UPDATE cursor SET caught_up_at = ?2, compared_seq = ?3, compared_at = ?2, equal = TRUE, explained = FALSE,
+         their_count = ?4, their_sum = ?5, our_count = ?6, our_sum = ?7, proven_seq = ?3, proven_at = ?2
+         WHERE peer = 1 AND channel = ?1 AND direction = 1",
+    )?
+    .execute(params![
+        channel,
+        NOW,
+        seq,
+        theirs.count.cast_signed(),
+        theirs.sum.to_be_bytes(),
+        ours.count.cast_signed(),
+        ours.sum.to_be_bytes(),
     ])?;
     Ok(())
 }
@@ -255,9 +299,10 @@ fn write_checkpoint(tx: &Transaction<'_>, request: &ApplyRequest) -> Outcome<()>
     let checkpoint = request.checkpoint;
     tx.prepare_cached(
         "INSERT INTO peer (site, checkpoint_incarnation, checkpoint_random, checkpoint_seq, checkpoint_chain, seen_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (site) DO UPDATE SET
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (site) DO UPDATE SET
          checkpoint_incarnation = excluded.checkpoint_incarnation, checkpoint_random = excluded.checkpoint_random,
-         checkpoint_seq = excluded.checkpoint_seq, checkpoint_chain = excluded.checkpoint_chain",
+         checkpoint_seq = excluded.checkpoint_seq, checkpoint_chain = excluded.checkpoint_chain,
+         seen_at = excluded.seen_at",
     )?
     .execute(params![
         request.peer.get(),
@@ -265,15 +310,22 @@ fn write_checkpoint(tx: &Transaction<'_>, request: &ApplyRequest) -> Outcome<()>
         checkpoint.incarnation.random.cast_signed(),
         i64::try_from(checkpoint.seq)?,
         checkpoint.chain.0,
+        NOW,
     ])?;
     Ok(())
 }
 
-fn write_stock_line(tx: &Transaction<'_>, line: &StockLine) -> Outcome<()> {
+fn write_stock_line(tx: &Transaction<'_>, record: &Record, line: &StockLine) -> Outcome<()> {
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO stock_line (id, store, item, batch, expiry_day, pack_size, packs_total,
-         packs_available, cost_price, sell_price, supplier, location_code, on_hold)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO stock_line (id, store_id, item_id, batch, expiry_day, pack_size, packs_total, packs_available,
+         cost_price, sell_price, supplier_id, location_code, on_hold, epoch, revision)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (id) DO UPDATE SET store_id = excluded.store_id, item_id = excluded.item_id,
+         batch = excluded.batch, expiry_day = excluded.expiry_day, pack_size = excluded.pack_size,
+         packs_total = excluded.packs_total, packs_available = excluded.packs_available,
+         cost_price = excluded.cost_price, sell_price = excluded.sell_price, supplier_id = excluded.supplier_id,
+         location_code = excluded.location_code, on_hold = excluded.on_hold, epoch = excluded.epoch,
+         revision = excluded.revision",
     )?
     .execute(params![
         line.id.to_bytes(),
@@ -289,6 +341,8 @@ fn write_stock_line(tx: &Transaction<'_>, line: &StockLine) -> Outcome<()> {
         line.supplier.map(|name| name.to_bytes()),
         line.location_code,
         line.on_hold,
+        i64::try_from(record.epoch.packed())?,
+        i64::try_from(record.revision)?,
     ])?;
     Ok(())
 }

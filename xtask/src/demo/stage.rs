@@ -26,6 +26,7 @@ pub struct Stage {
     terminal: bool,
     started: Instant,
     steps: Vec<Step>,
+    ended: bool,
 }
 
 struct Step {
@@ -43,7 +44,13 @@ impl Stage {
             terminal,
             started: Instant::now(),
             steps: Vec::new(),
+            ended: false,
         }
+    }
+
+    /// From now on the time counts: what was built before is not part of it.
+    pub fn begin(&mut self) {
+        self.started = Instant::now();
     }
 
     /// Begins the next step.
@@ -139,8 +146,19 @@ impl Stage {
         Progress { bar, plain, total }
     }
 
-    /// The summary for programs, if they asked; the last line for people.
-    pub fn end(&self, result: &Outcome<()>) {
+    /// How it ends when a signal comes: well if everything had been shown by then.
+    pub fn interrupted(&self) -> Outcome<()> {
+        if self.ended {
+            return Ok(());
+        }
+        Err("interrupted; every process was stopped and the folder removed".into())
+    }
+
+    /// The summary for programs, if they asked; the last line for people. Once only.
+    pub fn end(&mut self, result: &Outcome<()>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         let ok = result.is_ok();
         let seconds = self.started.elapsed().as_secs_f64();
         if self.form == Form::Text {
@@ -210,7 +228,7 @@ impl Progress {
     }
 
     /// The end of it.
-    pub fn done(mut self) {
+    pub fn done(&mut self) {
         self.at(self.total);
         if let Some(bar) = &self.bar {
             bar.finish();

@@ -1,5 +1,21 @@
 //! The IO shell around the session machines of `sync-core`. No protocol decisions here: a machine says what, we do it.
 
 mod control;
+mod driver;
+mod journal;
+mod link;
+mod operation;
+mod role;
+mod start;
+#[cfg(test)]
+mod tests;
+mod timers;
+pub mod wire;
 
 pub use control::SyncControl;
+pub use link::{Link, SEND_BUFFER};
+pub use start::{
+    COMPRESSION_METADATA, Guest, Host, Outcome, PASSWORD_METADATA, SessionContext, USER_NAME_METADATA,
+    run_primary, run_satellite,
+};
+pub use wire::Packing;

@@ -188,6 +188,8 @@ impl Exchange {
         if !self.incoming.idle() || !self.outgoing.settled() {
             return Ok(());
         }
+        // The last ack and the other end's Bye often come together.
+        self.outgoing.report_caught_up(effects);
         let reason = reason.clone();
         effects.push(Effect::Send(M::bye()));
         if self.peer_said_bye {

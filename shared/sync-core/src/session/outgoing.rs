@@ -154,6 +154,11 @@ impl Outgoing {
             self.reading = Some(op);
             effects.push(Effect::ReadPage(op, self.request()));
         }
+        self.report_caught_up(effects);
+    }
+
+    /// Says once that everything is exchanged.
+    pub(crate) fn report_caught_up<M>(&mut self, effects: &mut Vec<Effect<M>>) {
         if !self.reported && self.drained() {
             self.reported = true;
             effects.push(Effect::Report(Report::CaughtUp(self.direction)));

@@ -1,0 +1,291 @@
+//! The dial loop: connects to the primary when it is time, runs the session, and says in the status how it stands.
+//! When it is time is decided in `plan` and `rhythm`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use secrecy::{ExposeSecret, SecretString};
+use supplysync_api::fault::from_status;
+use supplysync_api::v1;
+use supplysync_api::v1::sync_service_client::SyncServiceClient;
+use supplysync_model::{Fault, FaultCode, Random, Reason, SyncId, Timestamp};
+use supplysync_net::Endpoint;
+use supplysync_net::client::fault_in;
+use supplysync_net::http2::MAX_MESSAGE_BYTES;
+use supplysync_node::session::{
+    COMPRESSION_METADATA, Host, Link, Outcome, PASSWORD_METADATA, Packing, SEND_BUFFER, SessionContext,
+    USER_NAME_METADATA, run_satellite,
+};
+use supplysync_node::status::{PeerStatus, SyncState};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::{MetadataMap, MetadataValue};
+
+use crate::plan::{Last, PAUSED_INTERVAL};
+use crate::rhythm::Rhythm;
+
+/// The local preference with the time of the last try, kept while paused: a laptop that is switched off every evening
+/// asks once a day all the same. Milliseconds, as text.
+const ASKED_AT: &str = "sync.asked_at";
+const PAUSED: &str =
+    "synchronisation is paused (interval 0): `sync-now` asks at once, another interval ends the pause";
+
+type Incoming = v1::PrimaryMessage;
+type Outgoing = v1::SatelliteMessage;
+
+/// Whom to dial, and as whom.
+pub struct Primary {
+    /// Where it is, with our certificate.
+    pub endpoint: Endpoint,
+    /// The user name that all sites share.
+    pub user_name: String,
+    /// The file with the password; read at each try, so that a correction needs no restart.
+    pub password_file: PathBuf,
+    /// Whether batches are compressed, both ways.
+    pub packing: Packing,
+}
+
+/// The dial loop.
+pub struct Dialler {
+    /// What sessions share.
+    pub sessions: SessionContext,
+    /// Whom to dial.
+    pub primary: Primary,
+    /// When.
+    pub rhythm: watch::Receiver<Rhythm>,
+    /// For waits that differ.
+    pub random: Arc<dyn Random>,
+    /// Cancelled when the program stops.
+    pub stop: CancellationToken,
+}
+
+impl Dialler {
+    /// Dials until the program stops.
+    pub async fn run(mut self) -> Result<(), Fault> {
+        let mut requests = self.sessions.control.requests();
+        let mut last = Last::Never;
+        let mut since = self.asked_before().await?;
+        loop {
+            let rhythm = *self.rhythm.borrow_and_update();
+            let wait = last
+                .wait(rhythm, self.random.u64())
+                .saturating_sub(since.elapsed());
+            self.show_plan(rhythm, wait);
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(wait) => {}
+                Ok(()) = requests.changed() => {}
+                // The wait is made anew from what holds now.
+                Ok(()) = self.rhythm.changed() => continue,
+            }
+            requests.mark_unchanged();
+            last = self.attempt(last, rhythm).await;
+            since = Since::now();
+            if rhythm.paused() {
+                self.note_asked().await?;
+            }
+        }
+    }
+
+    async fn attempt(&mut self, last: Last, rhythm: Rhythm) -> Last {
+        let now = self.sessions.clock.now();
+        let address = self.primary.endpoint.url().to_owned();
+        self.line(|line| {
+            line.state = SyncState::Connecting;
+            line.address = address;
+            line.last_attempt = Some(now);
+            line.next_attempt = None;
+        });
+        let stop = self.stop.clone();
+        let connected = tokio::select! {
+            () = stop.cancelled() => return last,
+            connected = self.connect() => connected,
+        };
+        match connected {
+            Ok(link) => {
+                let outcome = self.session(rhythm, link).await;
+                last.of_session(&outcome.reason, outcome.ready, outcome.lasted)
+            }
+            Err(fault) => {
+                let retryable = fault.retryable();
+                self.log(&fault);
+                self.line(|line| {
+                    line.state = match retryable {
+                        true => SyncState::Waiting,
+                        false => SyncState::Refused,
+                    };
+                    line.reason = fault.message().to_owned();
+                });
+                last.of_fault(retryable)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Link<Incoming, Outgoing>, Fault> {
+        let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
+        let mut request = tonic::Request::new(ReceiverStream::new(frames));
+        let password = read_password(&self.primary.password_file)?;
+        self.introduce(request.metadata_mut(), &password);
+        let channel = self.primary.endpoint.connect().await?;
+        let mut client = SyncServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let response = client.sync(request).await.map_err(|status| fault_of(&status))?;
+        let frames = response.into_inner();
+        Ok(Link {
+            incoming: frames
+                .map(|frame| frame.map_err(|status| fault_of(&status)))
+                .boxed(),
+            outgoing,
+        })
+    }
+
+    fn introduce(&self, metadata: &mut MetadataMap, password: &SecretString) {
+        let user_name = MetadataValue::from_bytes(self.primary.user_name.as_bytes());
+        let mut password = MetadataValue::from_bytes(password.expose_secret().as_bytes());
+        password.set_sensitive(true);
+        metadata.insert_bin(USER_NAME_METADATA, user_name);
+        metadata.insert_bin(PASSWORD_METADATA, password);
+        if self.primary.packing == Packing::Compressed {
+            metadata.insert(COMPRESSION_METADATA, MetadataValue::from_static("zstd"));
+        }
+    }
+
+    /// Runs the session; another rhythm ends it in order, so that the next one begins under that.
+    async fn session(&mut self, rhythm: Rhythm, link: Link<Incoming, Outgoing>) -> Outcome {
+        let stop = self.stop.child_token();
+        let host = Host {
+            address: self.primary.endpoint.url().to_owned(),
+            mode: rhythm.mode(),
+            packing: self.primary.packing,
+            stop: stop.clone(),
+        };
+        let mut session = std::pin::pin!(run_satellite(self.sessions.clone(), host, link));
+        loop {
+            tokio::select! {
+                outcome = &mut session => return outcome,
+                Ok(()) = self.rhythm.changed(), if !stop.is_cancelled() => {
+                    if self.rhythm.borrow().mode() != rhythm.mode() {
+                        stop.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    fn show_plan(&self, rhythm: Rhythm, wait: Duration) {
+        let now = self.sessions.clock.now();
+        let next = i64::try_from(wait.as_millis()).map_or(now, |wait| Timestamp(now.0.saturating_add(wait)));
+        self.line(|line| {
+            line.next_attempt = Some(next);
+            let told = matches!(line.state, SyncState::Refused | SyncState::Frozen);
+            if rhythm.paused() && !told {
+                line.state = SyncState::Paused;
+                line.reason = PAUSED.to_owned();
+            } else if line.state == SyncState::Paused {
+                line.state = SyncState::Waiting;
+                line.reason = String::new();
+            }
+        });
+    }
+
+    /// Once for each new reason: a clinic may be without internet for days.
+    fn log(&self, fault: &Fault) {
+        let reason = fault.reason().0;
+        let told = self.sessions.control.board().current();
+        if told
+            .get(&SyncId::PRIMARY)
+            .is_some_and(|line| line.reason == fault.message())
+        {
+            tracing::debug!(reason, ?fault, "still no session with the primary: {fault}");
+        } else {
+            tracing::warn!(reason, ?fault, "no session with the primary: {fault}");
+        }
+    }
+
+    fn line(&self, change: impl FnOnce(&mut PeerStatus)) {
+        self.sessions.control.board().update(SyncId::PRIMARY, change);
+    }
+
+    /// Since when a pause has lasted: from the last try that was noted, else from now.
+    async fn asked_before(&self) -> Result<Since, Fault> {
+        let read = self
+            .sessions
+            .store
+            .read("last asked", |tx| tx.preference(ASKED_AT).boxed());
+        let text = read.await?.and_then(|bytes| String::from_utf8(bytes).ok());
+        let asked = text.and_then(|text| text.parse().ok()).map(Timestamp);
+        let paused = self.rhythm.borrow().paused();
+        match asked {
+            Some(asked) if paused => {
+                let ago = Duration::from_millis(self.sessions.clock.now().millis_since(asked));
+                Ok(Since::ago(ago.min(PAUSED_INTERVAL)))
+            }
+            _ => {
+                if paused {
+                    self.note_asked().await?;
+                }
+                Ok(Since::now())
+            }
+        }
+    }
+
+    async fn note_asked(&self) -> Result<(), Fault> {
+        let now = self.sessions.clock.now().0.to_string();
+        let write = self.sessions.store.write("note when we asked", move |tx| {
+            tx.set_preference(ASKED_AT, now.clone().into_bytes()).boxed()
+        });
+        write.await
+    }
+}
+
+/// A moment in the past, and how long ago it was before this program could measure.
+#[derive(Debug, Clone, Copy)]
+struct Since {
+    at: Instant,
+    before: Duration,
+}
+
+impl Since {
+    fn now() -> Since {
+        Since::ago(Duration::ZERO)
+    }
+
+    fn ago(before: Duration) -> Since {
+        Since {
+            at: Instant::now(),
+            before,
+        }
+    }
+
+    fn elapsed(self) -> Duration {
+        self.before + self.at.elapsed()
+    }
+}
+
+/// The first line of the password file.
+pub fn read_password(path: &std::path::Path) -> Result<SecretString, Fault> {
+    let unusable = |why: String| {
+        let message = format!(
+            "{} {why}: put the password that all sites share on its first line (sync.password_file)",
+            path.display()
+        );
+        Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::CONFIGURATION_INVALID,
+            message,
+        )
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(format!("can't be read ({error})")))?;
+    match text.lines().next().filter(|line| !line.is_empty()) {
+        Some(line) => Ok(SecretString::from(line)),
+        None => Err(unusable("is empty".to_owned())),
+    }
+}
+
+/// A connection's own fault if that is the cause, else the server's refusal in its words.
+fn fault_of(status: &tonic::Status) -> Fault {
+    fault_in(status).unwrap_or_else(|| Fault::from(from_status(status)))
+}

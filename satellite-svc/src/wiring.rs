@@ -1,0 +1,62 @@
+//! How a satellite is put together: the one place that knows all its parts.
+
+use supplysync_model::{Fault, FaultCode, Reason};
+use supplysync_net::Endpoint;
+use supplysync_node::serve::{Foundation, Site, SiteRole};
+use supplysync_node::session::Packing;
+use supplysync_runtime::{Context, OnEnd};
+
+use crate::config::Config;
+use crate::dial::{Dialler, Primary, read_password};
+use crate::rhythm::{Rhythm, follow};
+
+/// Puts the satellite together and starts it. Returns once its tasks run. The primary need not be there.
+pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
+    let password_file = config.data_dir.join(&config.sync.password_file);
+    read_password(&password_file)?;
+    let site = Site {
+        role: SiteRole::Satellite,
+        name: config.site.name.clone(),
+        tls: config.tls.resolved(&config.data_dir),
+        listen: config.listen.clone(),
+        database: config.database.store_config(&config.data_dir),
+    };
+    let foundation = Foundation::lay(site, context).await?;
+    let (tasks, stop) = (&foundation.context.tasks, &foundation.context.stop);
+
+    let configured = Rhythm {
+        interval_minutes: config.sync.interval_minutes,
+        live: config.sync.live,
+    };
+    let (rhythm, following) = follow(foundation.store.clone(), configured, stop.clone()).await?;
+    let following = foundation.users.track_future(following);
+    tasks.spawn("follow settings", OnEnd::Critical, following);
+
+    let endpoint = Endpoint::new(&config.sync.primary_url, &foundation.material).map_err(wrong_url)?;
+    let dialler = Dialler {
+        sessions: foundation.sessions(),
+        primary: Primary {
+            endpoint,
+            user_name: config.sync.user_name.clone(),
+            password_file,
+            packing: match config.sync.compress {
+                true => Packing::Compressed,
+                false => Packing::Plain,
+            },
+        },
+        rhythm,
+        random: foundation.context.random.clone(),
+        stop: stop.clone(),
+    };
+    let dialling = foundation.users.track_future(dialler.run());
+    tasks.spawn("dialler", OnEnd::Critical, dialling);
+
+    let routes = foundation.routes(&[])?;
+    foundation.serve(routes.routes());
+    Ok(())
+}
+
+fn wrong_url(fault: Fault) -> Fault {
+    let message = format!("sync.primary_url: {}", fault.message());
+    Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message)
+}

@@ -1,0 +1,115 @@
+//! The store operations that a machine asks for, each ending in the input that the machine waits for.
+
+use supplysync_model::{Fault, FaultCode, SyncId};
+use supplysync_store::Store;
+use supplysync_sync_core::{ApplyRequest, Direction, Effect, Input, OpId, PageRequest};
+
+/// On whose behalf.
+#[derive(Clone)]
+pub(super) struct Operations {
+    pub(super) store: Store,
+    /// The site at the other end.
+    pub(super) peer: SyncId,
+    /// The session's number, for the lease; `None` on a satellite.
+    pub(super) session: Option<u64>,
+}
+
+/// What of an effect the store must do; the rest is for the driver.
+pub(super) enum Work {
+    OpenPeer(supplysync_sync_core::Hello),
+    CheckLineage(Option<supplysync_model::Checkpoint>),
+    Adopt(supplysync_model::Incarnation),
+    GrantLease(supplysync_model::Incarnation),
+    Read(PageRequest),
+    Apply(ApplyRequest),
+    RecordAck(supplysync_sync_core::Ack),
+    Forget(Vec<supplysync_model::Channel>),
+}
+
+/// The work in an effect, if it is one for the store.
+pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
+    Ok(match effect {
+        Effect::OpenPeer(op, hello) => (op, Work::OpenPeer(hello)),
+        Effect::CheckLineage(op, checkpoint) => (op, Work::CheckLineage(checkpoint)),
+        Effect::AdoptIncarnation(op, incarnation) => (op, Work::Adopt(incarnation)),
+        Effect::GrantLease(op, incarnation) => (op, Work::GrantLease(incarnation)),
+        Effect::ReadPage(op, request) => (op, Work::Read(request)),
+        Effect::Apply(op, request) => (op, Work::Apply(request)),
+        Effect::RecordAck(op, ack) => (op, Work::RecordAck(ack)),
+        Effect::Forget(op, channels) => (op, Work::Forget(channels)),
+        other => return Err(other),
+    })
+}
+
+impl Operations {
+    /// Does it. A fault becomes [`Input::Failed`] and is logged here with its source, which the machine never sees.
+    pub(super) async fn perform<M>(self, op: OpId, work: Work) -> Input<M> {
+        let name = work.name();
+        self.attempt(op, work).await.unwrap_or_else(|fault| {
+            match fault.code() {
+                FaultCode::Internal | FaultCode::DataLoss => {
+                    tracing::error!(
+                        operation = name,
+                        reason = fault.reason().0,
+                        ?fault,
+                        "the session's work failed"
+                    );
+                }
+                _ => tracing::warn!(
+                    operation = name,
+                    reason = fault.reason().0,
+                    ?fault,
+                    "the session's work failed"
+                ),
+            }
+            Input::Failed(op, fault)
+        })
+    }
+
+    async fn attempt<M>(self, op: OpId, work: Work) -> Result<Input<M>, Fault> {
+        let store = &self.store;
+        Ok(match work {
+            Work::OpenPeer(hello) => Input::PeerOpened(op, store.open_peer(&hello).await?),
+            Work::CheckLineage(held) => Input::LineageChecked(op, store.check_lineage(held).await?),
+            Work::Adopt(incarnation) => {
+                store.adopt_incarnation(incarnation).await?;
+                Input::IncarnationAdopted(op)
+            }
+            Work::GrantLease(incarnation) => {
+                let session = self
+                    .session
+                    .ok_or_else(|| Fault::internal("a satellite's session asked for a lease"))?;
+                store.grant_lease(self.peer, session, incarnation).await?;
+                Input::LeaseGranted(op)
+            }
+            Work::Read(request) => Input::PageRead(op, store.read_page(request).await?),
+            Work::Apply(request) => Input::Applied(op, store.apply(request).await?),
+            Work::RecordAck(ack) => {
+                store.record_ack(self.peer, self.session, &ack).await?;
+                Input::AckRecorded(op)
+            }
+            Work::Forget(channels) => {
+                store.forget_channels(channels).await?;
+                Input::Forgotten(op)
+            }
+        })
+    }
+}
+
+impl Work {
+    fn name(&self) -> &'static str {
+        match self {
+            Work::OpenPeer(_) => "open peer",
+            Work::CheckLineage(_) => "check lineage",
+            Work::Adopt(_) => "adopt incarnation",
+            Work::GrantLease(_) => "grant lease",
+            Work::Read(request) => match request.direction {
+                Direction::Push => "read for push",
+                Direction::Pull => "read for pull",
+            },
+            Work::Apply(_) => "apply",
+            Work::RecordAck(_) => "record ack",
+            Work::Forget(_) => "forget channels",
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a store answers as far as the protocol goes. The suite's protocol tests know nothing else of it.
+
+use futures::FutureExt;
+use supplysync_model::{Channel, Checkpoint, Digest, Fault, Incarnation, Record, RecordKey, Seq, SyncId};
+use supplysync_record_codec::RecordBody;
+use supplysync_store::query::PageQuery;
+use supplysync_store::{OwnChange, Store};
+use supplysync_sync_core::{
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Hello, LineageVerdict, Page, PageRequest, Served,
+};
+
+/// Where stores come from.
+pub trait Bed {
+    type Records: Records;
+
+    /// The new, empty store of a site.
+    async fn site(&self, site: u16) -> Self::Records;
+}
+
+/// A store of records.
+pub trait Records {
+    fn sync_id(&self) -> SyncId;
+    /// Writes what this site owns, all or none; the number of records that changed.
+    async fn put(&self, bodies: Vec<RecordBody>) -> Result<usize, Fault>;
+    /// The same as a deletion.
+    async fn delete(&self, body: RecordBody) -> Result<usize, Fault>;
+    async fn apply(&self, request: ApplyRequest) -> Result<ApplyOutcome, Fault>;
+    async fn page(&self, request: PageRequest) -> Result<Page, Fault>;
+    /// Stores an acknowledgement, on the primary under a session's lease.
+    async fn acknowledge(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault>;
+    async fn adopt(&self, incarnation: Incarnation);
+    async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation);
+    async fn forget(&self, channels: Vec<Channel>);
+    async fn head(&self) -> Checkpoint;
+    async fn served(&self, site: SyncId) -> Vec<Served>;
+    async fn pushed(&self) -> Vec<Channel>;
+    /// Where this satellite stands in the primary's channels.
+    async fn pulled_to(&self) -> Vec<(Channel, Cursor)>;
+    /// Where this primary stands in a satellite's channels.
+    async fn received_to(&self, site: SyncId) -> Vec<(Channel, Cursor)>;
+    async fn lineage(&self, held: Option<Checkpoint>) -> LineageVerdict;
+    async fn record(&self, key: RecordKey) -> Option<(Record, Seq)>;
+    /// What is in open quarantine, with reasons, in no order.
+    async fn quarantined(&self) -> Vec<(RecordKey, String)>;
+    /// The channel's total, as a page of it is stamped.
+    async fn total(&self, channel: Channel) -> Digest {
+        let request = PageRequest {
+            direction: supplysync_sync_core::Direction::Pull,
+            channels: vec![(
+                channel,
+                Some(Cursor::Following {
+                    seq: self.head().await.seq,
+                }),
+            )],
+            max_records: 1,
+            max_bytes: 1,
+        };
+        self.page(request).await.unwrap().parts[0].digest.unwrap()
+    }
+}
+
+async fn put(store: &Store, changes: Vec<OwnChange>) -> Result<usize, Fault> {
+    store
+        .write("put", move |tx| {
+            let changes = changes.clone();
+            async move {
+                let written = tx.put(changes).await?;
+                Ok(written.iter().filter(|written| written.changed).count())
+            }
+            .boxed()
+        })
+        .await
+}
+
+pub fn change(body: RecordBody, deleted: bool) -> OwnChange {
+    OwnChange {
+        body,
+        deleted,
+        expected: None,
+    }
+}
+
+/// A Hello as a satellite without history says it.
+pub fn hello(site: SyncId) -> Hello {
+    Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        software_version: "test".into(),
+        sync_id: site,
+        site_name: format!("Site {site}"),
+        store_codes: Vec::new(),
+        incarnation: None,
+        head: None,
+        checkpoint: None,
+        cursors: Vec::new(),
+    }
+}
+
+impl Records for Store {
+    fn sync_id(&self) -> SyncId {
+        Store::sync_id(self)
+    }
+
+    async fn put(&self, bodies: Vec<RecordBody>) -> Result<usize, Fault> {
+        put(self, bodies.into_iter().map(|body| change(body, false)).collect()).await
+    }
+
+    async fn delete(&self, body: RecordBody) -> Result<usize, Fault> {
+        put(self, vec![change(body, true)]).await
+    }
+
+    async fn apply(&self, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
+        Store::apply(self, request).await
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, Fault> {
+        self.read_page(request).await
+    }
+
+    async fn acknowledge(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault> {
+        self.record_ack(peer, lease, ack).await
+    }
+
+    async fn adopt(&self, incarnation: Incarnation) {
+        self.adopt_incarnation(incarnation).await.unwrap();
+    }
+
+    async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation) {
+        self.grant_lease(site, session, incarnation).await.unwrap();
+    }
+
+    async fn forget(&self, channels: Vec<Channel>) {
+        self.forget_channels(channels).await.unwrap();
+    }
+
+    async fn head(&self) -> Checkpoint {
+        self.hello_state().await.unwrap().head.unwrap()
+    }
+
+    async fn served(&self, site: SyncId) -> Vec<Served> {
+        self.served_channels(site).await.unwrap()
+    }
+
+    async fn pushed(&self) -> Vec<Channel> {
+        self.push_channels().await.unwrap()
+    }
+
+    async fn pulled_to(&self) -> Vec<(Channel, Cursor)> {
+        self.hello_state().await.unwrap().cursors
+    }
+
+    async fn received_to(&self, site: SyncId) -> Vec<(Channel, Cursor)> {
+        self.open_peer(&hello(site)).await.unwrap().cursors
+    }
+
+    async fn lineage(&self, held: Option<Checkpoint>) -> LineageVerdict {
+        self.check_lineage(held).await.unwrap()
+    }
+
+    async fn record(&self, key: RecordKey) -> Option<(Record, Seq)> {
+        let stored = self.read("record", move |tx| {
+            async move { tx.get_record(key).await }.boxed()
+        });
+        stored.await.unwrap().map(|stored| (stored.record, stored.seq))
+    }
+
+    async fn quarantined(&self) -> Vec<(RecordKey, String)> {
+        let page = self.read("quarantine", |tx| {
+            async move {
+                tx.list_quarantine(
+                    None,
+                    &PageQuery {
+                        size: 1000,
+                        after: None,
+                    },
+                )
+                .await
+            }
+            .boxed()
+        });
+        let rows = page.await.unwrap().rows;
+        rows.into_iter().map(|row| (row.key, row.reason)).collect()
+    }
+}

@@ -1,0 +1,219 @@
+//! Act 8: stock on hand as the primary sees it, with each copy's freshness; the proof of equality for each copy; the ledger.
+
+use supplysync_api::v1::{
+    ChannelVerification, CopyState, Equality, GetLedgerRequest, LedgerRow, VerifyRequest, VerifyResponse,
+};
+use supplysync_tests::{Called, Client, Outcome, eventually};
+
+use super::cast::{ARRIVAL_LIMIT, Cast, PRIMARY, SATELLITES};
+use super::stage::Stage;
+
+/// Shows it all.
+pub async fn play(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
+    stage.step("What the primary can prove");
+    stock_on_hand(cast, stage).await?;
+    verify(cast, stage).await?;
+    ledger(cast, stage).await?;
+    where_to_look(stage);
+    Ok(())
+}
+
+async fn stock_on_hand(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
+    let primary = cast.primary()?;
+    let report = eventually(
+        "every copy on the primary to be proven",
+        ARRIVAL_LIMIT,
+        || async move {
+            let report = primary.stock_on_hand().await?;
+            let unproven = report
+                .stores
+                .iter()
+                .find(|store| !matches!(store.state(), CopyState::ActiveHere | CopyState::Proven));
+            match unproven {
+                None => Ok(Some(report)),
+                Some(store) => Err(format!("{}: {}", store.store_code, store.summary).into()),
+            }
+        },
+    )
+    .await?;
+    stage.say("Stock on hand:");
+    let rows = report.rows.iter().map(|row| {
+        let mark = if row.item_retired { " (retired)" } else { "" };
+        let item = format!("{}{mark}", row.item_name);
+        vec![
+            row.item_code.clone(),
+            item,
+            row.store_code.clone(),
+            row.packs.clone(),
+            row.units.clone(),
+            row.earliest_expiry.clone(),
+        ]
+    });
+    stage.table(
+        &["item", "name", "store", "packs", "units", "first expiry"],
+        rows.collect(),
+    );
+    stage.say("How fresh each store's copy is:");
+    let rows = report.stores.iter().map(|store| {
+        vec![
+            store.store_code.clone(),
+            store.active_site_name.clone(),
+            store.summary.clone(),
+        ]
+    });
+    stage.table(&["store", "active on", "on the primary"], rows.collect());
+    stage.fact("stock_rows", report.rows.len());
+    let stores = report.stores.len();
+    stage.must(
+        "every_copy_is_proven",
+        stores == 12 && !report.rows.is_empty(),
+        &format!("{stores} stores: active here, or proven equal to their owner"),
+        || format!("{stores} stores"),
+    )
+}
+
+async fn verify(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
+    stage.say("The proof of equality (Verify), one row for each channel and receiver:");
+    let mut rows = Vec::new();
+    let mut checked = 0;
+    for sync_id in std::iter::once(PRIMARY).chain(SATELLITES) {
+        let client = cast.client(sync_id)?;
+        let answer = eventually("every copy to be compared", ARRIVAL_LIMIT, || compared(client)).await?;
+        checked += answer.records_checked;
+        let site = format!("site {sync_id}");
+        stage.must(
+            &format!("verified_on_site_{sync_id}"),
+            answer.ok && answer.findings.is_empty(),
+            "",
+            || format!("{site}: {:?} {:?}", answer.findings, differing(&answer)),
+        )?;
+        rows.extend(answer.channels.iter().filter(|row| row.peer != 0).map(|row| {
+            let digest = row.own_digest.get(..12).unwrap_or_default();
+            vec![
+                site.clone(),
+                channel_name(row),
+                format!("site {}", row.peer),
+                row.own_count.to_string(),
+                row.peer_count.to_string(),
+                format!("{digest}…"),
+                row.seq.to_string(),
+            ]
+        }));
+    }
+    let compared = rows.len();
+    stage.table(
+        &["asked", "channel", "with", "here", "there", "digest", "at seq"],
+        rows,
+    );
+    stage.fact("comparisons", compared);
+    stage.fact("records_checked", checked);
+    stage.must("every_copy_is_equal", compared > 0, &format!("{compared} comparisons, all equal; {checked} records decoded, rehashed and compared with their rows"), String::new)
+}
+
+/// The verification of everything, once nothing is left to compare.
+async fn compared(client: &Client) -> Outcome<Option<VerifyResponse>> {
+    let answer = client
+        .diagnostics()
+        .verify(VerifyRequest { deep: true })
+        .await
+        .answer()?;
+    let waiting = answer
+        .channels
+        .iter()
+        .find(|row| row.peer != 0 && row.result() != Equality::Equal);
+    match waiting {
+        Some(row) if row.result() == Equality::NotComparedYet => Err(row.summary.clone().into()),
+        // Not equal is for the one who asks to report; waiting would not make it better.
+        _ => Ok(Some(answer)),
+    }
+}
+
+fn differing(answer: &VerifyResponse) -> Vec<&str> {
+    let rows = answer
+        .channels
+        .iter()
+        .filter(|row| row.peer != 0 && row.result() != Equality::Equal);
+    rows.map(|row| row.summary.as_str()).collect()
+}
+
+fn channel_name(row: &ChannelVerification) -> String {
+    match row.channel.rsplit_once('/') {
+        Some((_, part)) if !row.store_code.is_empty() => format!("{} {part}", row.store_code),
+        _ => row.channel.clone(),
+    }
+}
+
+async fn ledger(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
+    let mut rows = Vec::new();
+    for sync_id in std::iter::once(PRIMARY).chain(SATELLITES) {
+        let client = cast.client(sync_id)?;
+        let counted = eventually("nothing to be pending", ARRIVAL_LIMIT, || settled(client)).await?;
+        rows.extend(counted);
+    }
+    let unbalanced: Vec<&LedgerRow> = rows
+        .iter()
+        .filter(|row| row.owner_records != row.held + row.quarantined)
+        .collect();
+    let total = rows.len();
+    stage.say("The ledger: what each owner has, and where it is, counted by each end for itself:");
+    let shown = rows.iter().map(|row| {
+        let store = if row.store_code.is_empty() {
+            &row.store_name
+        } else {
+            &row.store_code
+        };
+        vec![
+            store.clone(),
+            format!("site {}", row.receiver),
+            format!("site {}", row.counted_by),
+            row.owner_records.to_string(),
+            row.held.to_string(),
+            row.quarantined.to_string(),
+            row.pending.to_string(),
+        ]
+    });
+    let heading = [
+        "store",
+        "receiver",
+        "counted by",
+        "owner's records",
+        "held",
+        "quarantined",
+        "pending",
+    ];
+    stage.table(&heading, shown.collect());
+    stage.fact("ledger_rows", total);
+    stage.must(
+        "the_ledger_adds_up",
+        unbalanced.is_empty() && total > 0,
+        &format!(
+            "{total} rows, all add up: owner's records = held + quarantined, nothing pending, nothing lost"
+        ),
+        || format!("{unbalanced:?}"),
+    )
+}
+
+/// The ledger of a site once nothing is pending.
+async fn settled(client: &Client) -> Outcome<Option<Vec<LedgerRow>>> {
+    let answer = client
+        .diagnostics()
+        .get_ledger(GetLedgerRequest::default())
+        .await
+        .answer()?;
+    match answer.rows.iter().find(|row| row.pending > 0) {
+        Some(row) => Err(format!(
+            "{} at site {}: {} pending",
+            row.store_code, row.receiver, row.pending
+        )
+        .into()),
+        None => Ok(Some(answer.rows)),
+    }
+}
+
+fn where_to_look(stage: &Stage) {
+    stage.say("Where to look next:");
+    stage.say("  README.md           how to set up a primary and a satellite of your own");
+    stage.say("  ARCHITECTURE.md     the map, and what always holds");
+    stage.say("  proto/supplysync/   every service and message");
+    stage.say("  cargo demo -- --stay   leaves all this running, with grpcurl lines to try");
+}
