@@ -128,7 +128,13 @@ async fn bring_up(tx: &DatabaseTransaction) -> Result<(), Fault> {
         }
     }
     // Collected, because the iterator held across an await would keep the future from being sent to a task.
-    let due: Vec<&'static str> = MIGRATIONS.iter().skip(from as usize).copied().flatten().copied().collect();
+    let due: Vec<&'static str> = MIGRATIONS
+        .iter()
+        .skip(from as usize)
+        .copied()
+        .flatten()
+        .copied()
+        .collect();
     for statement in due {
         let statement = match backend {
             DbBackend::Sqlite => statement.to_owned(),

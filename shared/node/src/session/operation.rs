@@ -86,7 +86,7 @@ impl Operations {
             Work::Read(request) => Input::PageRead(op, store.read_page(request).await?),
             Work::Apply(request) => Input::Applied(op, store.apply(request).await?),
             Work::RecordAck(ack) => {
-                store.record_ack(self.peer, &ack).await?;
+                store.record_ack(self.peer, self.session, &ack).await?;
                 Input::AckRecorded(op)
             }
             Work::Forget(channels) => {

@@ -7,12 +7,12 @@ mod range;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use supplysync_model::{Fault, FaultCode, Reason, RecordKey, SyncId};
+use supplysync_model::{Fault, FaultCode, Reason, RecordKey};
 use supplysync_record_codec::{CodecError, RecordBody};
 use supplysync_sync_core::{ApplyOutcome, ApplyRequest};
 
 use crate::digest::Deltas;
-use crate::fault::{damaged, database};
+use crate::fault::damaged;
 use crate::held::{self, Held};
 use crate::landing::Landing;
 use crate::{Store, WriteTx};
@@ -40,9 +40,7 @@ impl Store {
 impl WriteTx {
     async fn apply(&mut self, batch: &Decoded) -> Result<ApplyOutcome, Fault> {
         let request = &batch.request;
-        if let Some(session) = request.lease {
-            self.check_lease(request.peer, session).await?;
-        }
+        self.check_lease(request.peer, request.lease).await?;
         let positions = self.positions(request).await?;
         let held = self.held_before(request).await?;
         let leftovers = self.leftovers(request).await?;
@@ -82,23 +80,6 @@ impl WriteTx {
             applied: landings.len() as u64,
             duplicates,
         })
-    }
-
-    async fn check_lease(&self, site: SyncId, session: u64) -> Result<(), Fault> {
-        let sql = "SELECT session FROM session_lease WHERE site = $1";
-        let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
-        let holder = row
-            .map(|row| row.try_get_by_index::<i64>(0).map_err(database))
-            .transpose()?;
-        if holder == Some(session as i64) {
-            return Ok(());
-        }
-        let message = format!("a newer session speaks for site {site}; this one ends");
-        Err(Fault::new(
-            FaultCode::FailedPrecondition,
-            Reason::SESSION_FENCED,
-            message,
-        ))
     }
 
     async fn held_before(&self, request: &ApplyRequest) -> Result<HashMap<RecordKey, Held>, Fault> {

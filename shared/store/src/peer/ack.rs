@@ -21,8 +21,9 @@ struct Ours {
 
 impl Store {
     /// Stores a receiver's acknowledgement: its cursors, digests and counts, and its feed's head. Writes nothing when
-    /// all of it is known.
-    pub async fn record_ack(&self, peer: SyncId, ack: &Ack) -> Result<(), Fault> {
+    /// all of it is known. On the primary under the session's lease, `SESSION_FENCED` without: an ack that was on its
+    /// way when a newer session took over may be of another past.
+    pub async fn record_ack(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault> {
         let ack = Arc::new(ack.clone());
         let heard = ack.clone();
         let known = self.read("look at ack", move |tx| {
@@ -33,7 +34,7 @@ impl Store {
         }
         self.write("record ack", move |tx| {
             let ack = ack.clone();
-            async move { tx.record_ack(peer, &ack).await }.boxed()
+            async move { tx.record_ack(peer, lease, &ack).await }.boxed()
         })
         .await
     }
@@ -97,7 +98,8 @@ impl Queries {
 }
 
 impl WriteTx {
-    async fn record_ack(&mut self, peer: SyncId, ack: &Ack) -> Result<(), Fault> {
+    async fn record_ack(&mut self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault> {
+        self.check_lease(peer, lease).await?;
         let mut numbers = Vec::with_capacity(ack.channels.len());
         for acked in &ack.channels {
             numbers.push(self.number_channel(acked.channel).await?);

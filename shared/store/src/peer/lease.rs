@@ -1,7 +1,7 @@
 //! The lease: the right of one session at a time to speak for a site.
 
 use futures::FutureExt;
-use supplysync_model::{Channel, Fault, Incarnation, SyncId};
+use supplysync_model::{Channel, Fault, FaultCode, Incarnation, Reason, SyncId};
 use supplysync_sync_core::Direction;
 
 use crate::cursor::direction_number;
@@ -52,6 +52,19 @@ impl Queries {
 }
 
 impl WriteTx {
+    /// Whether a session, where it needs the lease, still speaks for the site; `SESSION_FENCED` if not.
+    pub(crate) async fn check_lease(&self, site: SyncId, session: Option<u64>) -> Result<(), Fault> {
+        if session.is_none() || session == self.lease_holder(site).await? {
+            return Ok(());
+        }
+        let message = format!("a newer session speaks for site {site}; this one ends");
+        Err(Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::SESSION_FENCED,
+            message,
+        ))
+    }
+
     async fn grant_lease(
         &mut self,
         site: SyncId,

@@ -181,7 +181,7 @@ fn is_the_primary(site: SyncId) -> Refused {
 fn not_registered(site: SyncId) -> Refused {
     let message =
         format!("no site has Sync ID {site} here: register it on the primary first, with `sites add`");
-    Refused::new(Reason::SITE_NOT_FOUND, message)
+    Refused::new(Reason::SITE_NOT_FOUND, message).retryable()
 }
 
 fn removed(site: &Site) -> Refused {

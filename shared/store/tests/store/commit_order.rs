@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::Row;
@@ -19,10 +20,19 @@ const WRITERS: u32 = 8;
 /// Changes that are committed.
 const CHANGES: u32 = 50_000;
 
+/// How long the reader rests when there is nothing new.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// A feed with its writers and its reader.
 trait Feed: Send + Sync + 'static {
     /// Writes records with these numbers in one transaction, which may dawdle before it ends, or fail.
-    fn write(&self, writer: u32, numbers: Vec<u32>, slow: bool, fail: bool) -> impl Future<Output = bool> + Send;
+    fn write(
+        &self,
+        writer: u32,
+        numbers: Vec<u32>,
+        slow: bool,
+        fail: bool,
+    ) -> impl Future<Output = bool> + Send;
     /// The records after a seq, and the seq to go on from.
     fn read(&self, after: u64) -> impl Future<Output = (Vec<u32>, u64)> + Send;
 }
@@ -66,6 +76,10 @@ async fn follow<F: Feed>(feed: Arc<F>, changes: u32) -> BTreeMap<u32, u32> {
         if ended && empty {
             break;
         }
+        if empty {
+            // Leaves the machine to the writers; how long it is changes nothing of what is seen.
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
@@ -85,13 +99,20 @@ impl Feed for Replicas {
         let slowly = self.slowly;
         let written: Result<(), Fault> = store
             .write("one of eight", move |tx| {
-                let changes = numbers.iter().map(|number| change(unit(*number, "x"), false)).collect();
+                let changes = numbers
+                    .iter()
+                    .map(|number| change(unit(*number, "x"), false))
+                    .collect();
                 async move {
                     tx.put(changes).await?;
                     if slow {
                         tx.conn().rows(slowly, vec![]).await?;
                     }
-                    if fail { Err(Fault::field("this", "is rolled back")) } else { Ok(()) }
+                    if fail {
+                        Err(Fault::field("this", "is rolled back"))
+                    } else {
+                        Ok(())
+                    }
                 }
                 .boxed()
             })
@@ -115,14 +136,20 @@ impl Feed for Replicas {
         let Cursor::Following { seq } = part.through else {
             panic!("a follower follows");
         };
-        let numbers = part.records.iter().map(|record| (record.key.id.uuid().as_u128() >> 64) as u32);
+        let numbers = part
+            .records
+            .iter()
+            .map(|record| (record.key.id.uuid().as_u128() >> 64) as u32);
         (numbers.collect(), seq)
     }
 }
 
 fn assert_exactly_once(seen: &BTreeMap<u32, u32>, changes: u32) {
     let committed = (0..changes).filter(|number| seen.get(number) == Some(&1)).count();
-    assert_eq!(committed, changes as usize, "each committed change is seen exactly once");
+    assert_eq!(
+        committed, changes as usize,
+        "each committed change is seen exactly once"
+    );
     assert_eq!(seen.len(), changes as usize, "and nothing that was rolled back");
 }
 
@@ -173,9 +200,16 @@ impl Feed for Sequence {
         let insert = sqlx::query("INSERT INTO change (number) SELECT * FROM UNNEST($1)").bind(numbers);
         insert.execute(&mut *tx).await.unwrap();
         if slow {
-            sqlx::raw_sql("SELECT pg_sleep(0.004)").execute(&mut *tx).await.unwrap();
+            sqlx::raw_sql("SELECT pg_sleep(0.004)")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
         }
-        if fail { tx.rollback().await.unwrap() } else { tx.commit().await.unwrap() }
+        if fail {
+            tx.rollback().await.unwrap()
+        } else {
+            tx.commit().await.unwrap()
+        }
         !fail
     }
 
@@ -195,5 +229,8 @@ async fn a_sequence_taken_at_insert_is_caught() {
     let feed = Sequence::new(&server.empty().await).await;
     let seen = follow(Arc::new(feed), CHANGES).await;
     let lost = (0..CHANGES).filter(|number| !seen.contains_key(number)).count();
-    assert!(lost > 0, "the reader must jump past changes that are committed behind it");
+    assert!(
+        lost > 0,
+        "the reader must jump past changes that are committed behind it"
+    );
 }

@@ -27,7 +27,10 @@ impl Clock for Source {
 
 impl Random for Source {
     fn bytes16(&self) -> [u8; 16] {
-        let [a, b] = [self.drawn.fetch_add(1, Ordering::Relaxed), u64::from(std::process::id())];
+        let [a, b] = [
+            self.drawn.fetch_add(1, Ordering::Relaxed),
+            u64::from(std::process::id()),
+        ];
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&a.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         bytes[8..].copy_from_slice(&(a ^ b).to_be_bytes());
@@ -108,7 +111,10 @@ impl Database for Sqlite {
 
     async fn execute(config: &StoreConfig, sql: &str) {
         let mut connection = sqlx::SqliteConnection::connect(&url(config)).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
     }
 
@@ -120,7 +126,10 @@ impl Database for Sqlite {
         for table in sqlx::query(columns).fetch_all(&mut connection).await.unwrap() {
             let (name, row): (String, String) = (table.get(0), table.get(1));
             let sql = format!("SELECT {row} FROM {name} ORDER BY 1");
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
             dump.insert(name, rows.iter().map(|row| row.get(0)).collect());
         }
         dump
@@ -163,7 +172,11 @@ impl Bed for Postgres {
 
 impl Database for Postgres {
     async fn empty(&self) -> StoreConfig {
-        let name = format!("store_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "store_{}_{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
         let server = StoreConfig::new(self.server.clone());
         Self::execute(&server, &format!("DROP DATABASE IF EXISTS {name}")).await;
         Self::execute(&server, &format!("CREATE DATABASE {name}")).await;
@@ -173,18 +186,25 @@ impl Database for Postgres {
 
     async fn execute(config: &StoreConfig, sql: &str) {
         let mut connection = sqlx::PgConnection::connect(&url(config)).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
     }
 
     async fn dump(config: &StoreConfig) -> BTreeMap<String, Vec<String>> {
         let mut connection = sqlx::PgConnection::connect(&url(config)).await.unwrap();
-        let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables =
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
         let mut dump = BTreeMap::new();
         for table in sqlx::query(tables).fetch_all(&mut connection).await.unwrap() {
             let name: String = table.get(0);
             let sql = format!("SELECT CAST(t AS TEXT) FROM {name} t ORDER BY 1");
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
             dump.insert(name, rows.iter().map(|row| row.get(0)).collect());
         }
         dump

@@ -52,16 +52,25 @@ async fn take(world: &World<Store>, step: Step) {
         Step::Unit(number) => drop(world.primary.put(vec![unit(number, "unit")]).await.unwrap()),
         Step::Line(third, number, packs) => {
             let (store, at) = base(third);
-            satellite(third).put(vec![line(at + number, store, packs)]).await.unwrap();
+            satellite(third)
+                .put(vec![line(at + number, store, packs)])
+                .await
+                .unwrap();
         }
         Step::Receipt(third, number, packs) => {
             let (store, at) = base(third);
-            let bodies = vec![line(at + number, store, packs), receipt(at + 100 + number, store, at + number, packs)];
+            let bodies = vec![
+                line(at + number, store, packs),
+                receipt(at + 100 + number, store, at + number, packs),
+            ];
             satellite(third).put(bodies).await.unwrap();
         }
         Step::RemoveReceipt(third, number) => {
             let (store, at) = base(third);
-            satellite(third).delete(receipt(at + 100 + number, store, at + number, 1)).await.unwrap();
+            satellite(third)
+                .delete(receipt(at + 100 + number, store, at + number, 1))
+                .await
+                .unwrap();
         }
         Step::Copies(granted) => {
             let copies: &[u32] = if granted { &[SECOND] } else { &[] };
@@ -74,10 +83,17 @@ async fn take(world: &World<Store>, step: Step) {
         Step::Push(third, some) => drop(push(satellite(third), &world.primary, some).await),
         Step::Pull(third, some) => {
             let (_, compared) = pull_page(&world.primary, satellite(third), some).await;
-            assert!(compared.iter().all(|compared| compared.equal && !compared.explained), "{compared:?}");
+            assert!(
+                compared
+                    .iter()
+                    .all(|compared| compared.equal && !compared.explained),
+                "{compared:?}"
+            );
         }
         Step::Restart(third) => {
-            let taken = satellite(third).write("retry parked", |tx| tx.retry_parked().boxed()).await;
+            let taken = satellite(third)
+                .write("retry parked", |tx| tx.retry_parked().boxed())
+                .await;
             taken.unwrap();
         }
     }
@@ -85,8 +101,15 @@ async fn take(world: &World<Store>, step: Step) {
 
 /// What each site keeps is what its records say, and its typed tables are what rebuilding them gives.
 async fn check(store: &Store) {
-    let report = store.read("verify", |tx| async move { tx.verify(true).await }.boxed()).await.unwrap();
-    let about_books: Vec<_> = report.findings.iter().filter(|finding| !finding.message.contains("its movements add up")).collect();
+    let report = store
+        .read("verify", |tx| async move { tx.verify(true).await }.boxed())
+        .await
+        .unwrap();
+    let about_books: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| !finding.message.contains("its movements add up"))
+        .collect();
     assert!(about_books.is_empty(), "{about_books:?}");
 }
 
@@ -108,7 +131,11 @@ async fn run<D: Database>(bed: D, steps: Vec<Step>) {
 }
 
 fn block_on(work: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work);
 }
 
 proptest! {
@@ -133,19 +160,46 @@ crate::on_every_database! {
 
 async fn rebuilding_the_projections_changes_nothing<D: Database>(bed: D) {
     let (store, config) = bed.init(3).await;
-    let world = World { third: store, ..World::new(&bed).await };
+    let world = World {
+        third: store,
+        ..World::new(&bed).await
+    };
     world.third.adopt(crate::link::incarnation(3)).await;
     world.settle().await;
-    world.second.put(vec![line(50, SECOND, 5), receipt(60, SECOND, 50, 5), line(51, SECOND, 5)]).await.unwrap();
-    world.third.put(vec![line(70, THIRD, 5), receipt(71, THIRD, 70, 5)]).await.unwrap();
+    world
+        .second
+        .put(vec![
+            line(50, SECOND, 5),
+            receipt(60, SECOND, 50, 5),
+            line(51, SECOND, 5),
+        ])
+        .await
+        .unwrap();
+    world
+        .third
+        .put(vec![line(70, THIRD, 5), receipt(71, THIRD, 70, 5)])
+        .await
+        .unwrap();
     world.primary.delete(item(11, "zinc")).await.unwrap();
     world.settle().await;
     world.second.delete(receipt(60, SECOND, 50, 5)).await.unwrap();
     world.settle().await;
     let before = D::dump(&config).await;
-    for table in ["item", "unit", "store", "site", "stock_line", "stock_transaction", "stock_transaction_line"] {
+    for table in [
+        "item",
+        "unit",
+        "store",
+        "site",
+        "stock_line",
+        "stock_transaction",
+        "stock_transaction_line",
+    ] {
         assert!(!before[table].is_empty(), "{table}");
     }
-    world.third.write("rebuild", |tx| tx.rebuild_projections().boxed()).await.unwrap();
+    world
+        .third
+        .write("rebuild", |tx| tx.rebuild_projections().boxed())
+        .await
+        .unwrap();
     crate::database::unchanged::<D>(&config, &before, "rebuilding").await;
 }

@@ -20,7 +20,9 @@ async fn seqs_are_dense(bed: impl Bed) {
     let store = bed.site(1).await;
     let mut expected = 0;
     for round in 0..20u32 {
-        let bodies: Vec<_> = (0..=round % 5).map(|at| unit(at + 1, &format!("{round}"))).collect();
+        let bodies: Vec<_> = (0..=round % 5)
+            .map(|at| unit(at + 1, &format!("{round}")))
+            .collect();
         let keys: Vec<_> = bodies.iter().map(|body| body.key()).collect();
         store.put(bodies).await.unwrap();
         for key in keys {
@@ -31,19 +33,36 @@ async fn seqs_are_dense(bed: impl Bed) {
         assert_eq!(store.head().await.seq, expected);
     }
     // A transaction that fails takes no seq with it.
-    assert!(store.put(vec![unit(99, "new"), line(50, SECOND, 1)]).await.is_err());
+    assert!(
+        store
+            .put(vec![unit(99, "new"), line(50, SECOND, 1)])
+            .await
+            .is_err()
+    );
     store.put(vec![unit(99, "newer")]).await.unwrap();
     assert_eq!(store.head().await.seq, expected + 1);
 }
 
 async fn an_unchanged_record_takes_no_seq(bed: impl Bed) {
     let store = bed.site(1).await;
-    assert_eq!(store.put(vec![unit(1, "tablet"), unit(2, "ml")]).await.unwrap(), 2);
+    assert_eq!(
+        store.put(vec![unit(1, "tablet"), unit(2, "ml")]).await.unwrap(),
+        2
+    );
     let head = store.head().await;
-    assert_eq!(store.put(vec![unit(1, "tablet"), unit(2, "ml")]).await.unwrap(), 0);
+    assert_eq!(
+        store.put(vec![unit(1, "tablet"), unit(2, "ml")]).await.unwrap(),
+        0
+    );
     assert_eq!(store.head().await, head);
     // One record twice in one write: both versions count, the later one stays.
-    assert_eq!(store.put(vec![unit(1, "capsule"), unit(1, "vial")]).await.unwrap(), 2);
+    assert_eq!(
+        store
+            .put(vec![unit(1, "capsule"), unit(1, "vial")])
+            .await
+            .unwrap(),
+        2
+    );
     assert_eq!(store.head().await.seq, head.seq + 2);
     assert_eq!(store.record(key(Kind::UNIT, 1)).await.unwrap().1, head.seq + 2);
 }
@@ -53,7 +72,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) % u64::from(sides)) as u32
     }
 }
@@ -65,7 +87,9 @@ async fn a_follower_skips_nothing(bed: impl Bed) {
     let mut cursor = Cursor::START;
     for round in 0..120 {
         let many = dice.roll(7);
-        let bodies = (0..many).map(|_| item(dice.roll(25) + 1, &format!("{round}"))).collect();
+        let bodies = (0..many)
+            .map(|_| item(dice.roll(25) + 1, &format!("{round}")))
+            .collect();
         store.put(bodies).await.unwrap();
         if dice.roll(6) == 0 {
             store.delete(item(dice.roll(25) + 1, "gone")).await.unwrap();
@@ -81,7 +105,8 @@ async fn a_follower_skips_nothing(bed: impl Bed) {
             panic!("one channel was asked for");
         };
         assert_eq!(part.from, Some(cursor));
-        let (Cursor::Following { seq: from }, Cursor::Following { seq: through }) = (cursor, part.through) else {
+        let (Cursor::Following { seq: from }, Cursor::Following { seq: through }) = (cursor, part.through)
+        else {
             panic!("a follower follows");
         };
         for record in &part.records {
@@ -91,12 +116,28 @@ async fn a_follower_skips_nothing(bed: impl Bed) {
         for number in 1..=25 {
             if let Some((record, seq)) = store.record(key(Kind::ITEM, number)).await {
                 let seen = followed.get(&record.key) == Some(&record.revision);
-                assert_eq!(seen, seq <= through, "item {number} at {seq}, follower at {through}");
+                assert_eq!(
+                    seen,
+                    seq <= through,
+                    "item {number} at {seq}, follower at {through}"
+                );
             }
         }
-        assert!(part.records.windows(2).all(|pair| pair[0].revision < pair[1].revision));
-        assert!(part.records.iter().all(|record| record.revision > from && record.revision <= through));
-        assert_eq!(part.caught_up, through == page.head.seq, "caught up is the snapshot's head");
+        assert!(
+            part.records
+                .windows(2)
+                .all(|pair| pair[0].revision < pair[1].revision)
+        );
+        assert!(
+            part.records
+                .iter()
+                .all(|record| record.revision > from && record.revision <= through)
+        );
+        assert_eq!(
+            part.caught_up,
+            through == page.head.seq,
+            "caught up is the snapshot's head"
+        );
         cursor = part.through;
     }
 }
@@ -104,7 +145,9 @@ async fn a_follower_skips_nothing(bed: impl Bed) {
 async fn a_copy_flows_on_through_the_primary(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     for round in 0..12u32 {
-        let lines: Vec<_> = (0..4).map(|at| line(1000 + (round * 3 + at) % 17, SECOND, round + 1)).collect();
+        let lines: Vec<_> = (0..4)
+            .map(|at| line(1000 + (round * 3 + at) % 17, SECOND, round + 1))
+            .collect();
         world.second.put(lines).await.unwrap();
         push(&world.second, &world.primary, 3).await;
         pull_page(&world.primary, &world.third, 2).await;

@@ -37,7 +37,10 @@ impl<R: Records> World<R> {
         world.primary.put(network()).await.unwrap();
         for (store, number) in [(&world.second, 2), (&world.third, 3)] {
             store.adopt(incarnation(number)).await;
-            world.primary.lease(site(number), SESSION, incarnation(number)).await;
+            world
+                .primary
+                .lease(site(number), SESSION, incarnation(number))
+                .await;
         }
         world
     }
@@ -76,14 +79,24 @@ pub async fn wanted<R: Records>(primary: &R, satellite: &R, max_records: usize) 
 }
 
 /// Carries one page of the primary's feed to a satellite; whether that caught it up, and what was compared.
-pub async fn pull_page<R: Records>(primary: &R, satellite: &R, max_records: usize) -> (bool, Vec<Comparison>) {
+pub async fn pull_page<R: Records>(
+    primary: &R,
+    satellite: &R,
+    max_records: usize,
+) -> (bool, Vec<Comparison>) {
     let request = wanted(primary, satellite, max_records).await;
     let asked = request.channels.len();
     let page = primary.page(request).await.unwrap();
     let caught_up = page.parts.iter().filter(|part| part.caught_up).count() == asked;
-    let outcome = satellite.apply(applied(Direction::Pull, SyncId::PRIMARY, page, None)).await.unwrap();
+    let outcome = satellite
+        .apply(applied(Direction::Pull, SyncId::PRIMARY, page, None))
+        .await
+        .unwrap();
     let comparisons = outcome.comparisons.clone();
-    primary.acknowledge(satellite.sync_id(), &ack(outcome)).await;
+    primary
+        .acknowledge(satellite.sync_id(), Some(SESSION), &ack(outcome))
+        .await
+        .unwrap();
     (caught_up, comparisons)
 }
 
@@ -92,7 +105,10 @@ pub async fn pull<R: Records>(primary: &R, satellite: &R, max_records: usize) ->
     let mut pages = 1;
     loop {
         let (caught_up, comparisons) = pull_page(primary, satellite, max_records).await;
-        assert!(comparisons.iter().all(|compared| compared.equal), "{comparisons:?}");
+        assert!(
+            comparisons.iter().all(|compared| compared.equal),
+            "{comparisons:?}"
+        );
         if caught_up {
             return pages;
         }
@@ -106,7 +122,12 @@ pub async fn push<R: Records>(satellite: &R, primary: &R, max_records: usize) ->
     loop {
         let cursors = primary.received_to(satellite.sync_id()).await;
         let channels = satellite.pushed().await;
-        let at = |channel: &Channel| cursors.iter().find(|(known, _)| known == channel).map(|(_, cursor)| *cursor);
+        let at = |channel: &Channel| {
+            cursors
+                .iter()
+                .find(|(known, _)| known == channel)
+                .map(|(_, cursor)| *cursor)
+        };
         let request = PageRequest {
             direction: Direction::Push,
             channels: channels
@@ -120,7 +141,10 @@ pub async fn push<R: Records>(satellite: &R, primary: &R, max_records: usize) ->
         let caught_up = page.parts.iter().filter(|part| part.caught_up).count() == channels.len();
         let request = applied(Direction::Push, satellite.sync_id(), page, Some(SESSION));
         let outcome = primary.apply(request).await.unwrap();
-        satellite.acknowledge(SyncId::PRIMARY, &ack(outcome.clone())).await;
+        satellite
+            .acknowledge(SyncId::PRIMARY, None, &ack(outcome.clone()))
+            .await
+            .unwrap();
         outcomes.push(outcome);
         if caught_up {
             return outcomes;

@@ -1,6 +1,8 @@
 //! The store's suite: every test on SQLite, and on PostgreSQL when `SUPPLYSYNC_TEST_POSTGRES` names a server. What is
 //! protocol, not database, is written against `Records`, which the simulator's model store answers to as well.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod atomic;
 mod commit_order;
 mod database;
@@ -9,6 +11,7 @@ mod feed;
 mod ledger;
 mod link;
 mod load;
+mod model;
 mod opening;
 mod own;
 mod page;
@@ -21,6 +24,19 @@ mod withdrawn;
 
 /// Runs `async fn name(bed: impl Bed)` on each kind of store.
 macro_rules! on_every_store {
+    ($($name:ident;)*) => {
+        $crate::on_every_database! { $($name;)* }
+        mod model {$(
+            #[tokio::test]
+            async fn $name() {
+                super::$name(crate::model::Models).await;
+            }
+        )*}
+    };
+}
+
+/// Runs `async fn name(bed: impl Database)` on each database.
+macro_rules! on_every_database {
     ($($name:ident;)*) => {$(
         mod $name {
             #[tokio::test]
@@ -36,11 +52,6 @@ macro_rules! on_every_store {
             }
         }
     )*};
-}
-
-/// Runs `async fn name(bed: &impl Database)` on each database.
-macro_rules! on_every_database {
-    ($($name:ident;)*) => { $crate::on_every_store! { $($name;)* } };
 }
 
 pub(crate) use {on_every_database, on_every_store};

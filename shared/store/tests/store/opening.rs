@@ -22,14 +22,23 @@ async fn a_commit_is_on_disk_and_everything_is_there_after_a_restart<D: Database
         found.map(|(_, value)| value.clone())
     };
     match durability.backend {
-        "sqlite" => assert_eq!((setting("journal_mode"), setting("synchronous")), (Some("wal".into()), Some("2".into()))),
-        _ => assert_eq!((setting("fsync"), setting("synchronous_commit")), (Some("on".into()), Some("on".into()))),
+        "sqlite" => assert_eq!(
+            (setting("journal_mode"), setting("synchronous")),
+            (Some("wal".into()), Some("2".into()))
+        ),
+        _ => assert_eq!(
+            (setting("fsync"), setting("synchronous_commit")),
+            (Some("on".into()), Some("on".into()))
+        ),
     }
     store.put(vec![unit(1, "tablet")]).await.unwrap();
     let (identity, head) = (store.identity(), store.head().await);
     store.close().await;
     let store = Store::open(config, deps()).await.unwrap();
-    assert_eq!((store.identity(), store.head().await, *store.heads().borrow()), (identity, head, 1));
+    assert_eq!(
+        (store.identity(), store.head().await, *store.heads().borrow()),
+        (identity, head, 1)
+    );
     store.put(vec![unit(2, "vial")]).await.unwrap();
     assert_eq!((store.head().await.seq, *store.heads().borrow()), (2, 2));
 }
@@ -41,8 +50,14 @@ async fn what_is_not_ours_is_refused_untouched<D: Database>(bed: D) {
     }
     D::execute(&config, "CREATE TABLE something (x INTEGER)").await;
     let before = D::dump(&config).await;
-    assert_eq!(reason(Store::init(config.clone(), identity(1), deps()).await.map(drop)), "DATABASE_FOREIGN");
-    assert_eq!(reason(Store::open(config.clone(), deps()).await.map(drop)), "DATABASE_FOREIGN");
+    assert_eq!(
+        reason(Store::init(config.clone(), identity(1), deps()).await.map(drop)),
+        "DATABASE_FOREIGN"
+    );
+    assert_eq!(
+        reason(Store::open(config.clone(), deps()).await.map(drop)),
+        "DATABASE_FOREIGN"
+    );
     unchanged::<D>(&config, &before, "a refusal").await;
     assert_eq!(D::dump(&config).await.len(), before.len());
 }
@@ -65,28 +80,52 @@ async fn a_newer_schema_is_refused_untouched<D: Database>(bed: D) {
 
 async fn a_database_is_initialised_once<D: Database>(bed: D) {
     let config = bed.empty().await;
-    assert_eq!(reason(Store::open(config.clone(), deps()).await.map(drop)), "DATABASE_NOT_INITIALISED");
+    assert_eq!(
+        reason(Store::open(config.clone(), deps()).await.map(drop)),
+        "DATABASE_NOT_INITIALISED"
+    );
     let store = Store::init(config.clone(), identity(2), deps()).await.unwrap();
-    assert_eq!(store.identity().incarnation, None, "the primary gives a satellite its incarnation");
+    assert_eq!(
+        store.identity().incarnation,
+        None,
+        "the primary gives a satellite its incarnation"
+    );
     store.close().await;
-    assert_eq!(reason(Store::init(config.clone(), identity(2), deps()).await.map(drop)), "ALREADY_INITIALISED");
-    assert_eq!(reason(Store::init(config.clone(), identity(3), deps()).await.map(drop)), "DATABASE_OTHER_SITE");
-    assert_eq!(Store::open(config, deps()).await.unwrap().sync_id(), identity(2).sync_id);
+    assert_eq!(
+        reason(Store::init(config.clone(), identity(2), deps()).await.map(drop)),
+        "ALREADY_INITIALISED"
+    );
+    assert_eq!(
+        reason(Store::init(config.clone(), identity(3), deps()).await.map(drop)),
+        "DATABASE_OTHER_SITE"
+    );
+    assert_eq!(
+        Store::open(config, deps()).await.unwrap().sync_id(),
+        identity(2).sync_id
+    );
 }
 
 fn config_file(config: &StoreConfig) -> Option<std::path::PathBuf> {
-    crate::database::url(config).starts_with("sqlite:").then(|| Sqlite::path(config))
+    crate::database::url(config)
+        .starts_with("sqlite:")
+        .then(|| Sqlite::path(config))
 }
 
 #[tokio::test]
 async fn one_program_has_a_file_at_a_time() {
     let bed = Sqlite::new();
     let (store, config) = bed.init(1).await;
-    assert_eq!(reason(Store::open(config.clone(), deps()).await.map(drop)), "DATABASE_IN_USE");
+    assert_eq!(
+        reason(Store::open(config.clone(), deps()).await.map(drop)),
+        "DATABASE_IN_USE"
+    );
     store.close().await;
     Store::open(config, deps()).await.unwrap();
     let text = bed.empty().await;
     std::fs::write(Sqlite::path(&text), "name,code\n").unwrap();
-    assert_eq!(reason(Store::open(text, deps()).await.map(drop)), "DATABASE_FOREIGN");
+    assert_eq!(
+        reason(Store::open(text, deps()).await.map(drop)),
+        "DATABASE_FOREIGN"
+    );
     drop(bed.site(2).await);
 }

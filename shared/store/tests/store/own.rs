@@ -24,12 +24,30 @@ async fn only_the_owner_writes(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     world.primary.put(vec![store(400)]).await.unwrap();
     let (primary, second) = (&world.primary, &world.second);
-    assert_eq!(reason(second.put(vec![item(10, "mine")]).await), "MASTER_DATA_IS_PRIMARY_ONLY");
-    assert_eq!(reason(second.delete(item(10, "amoxicillin")).await), "MASTER_DATA_IS_PRIMARY_ONLY");
-    assert_eq!(reason(second.put(vec![line(50, THIRD, 1)]).await), "STORE_NOT_ACTIVE_HERE");
-    assert_eq!(reason(primary.put(vec![line(50, SECOND, 1)]).await), "STORE_NOT_ACTIVE_HERE");
-    assert_eq!(reason(primary.put(vec![line(50, 400, 1)]).await), "STORE_NOT_ASSIGNED");
-    second.put(vec![line(50, SECOND, 1), receipt(60, SECOND, 50, 1)]).await.unwrap();
+    assert_eq!(
+        reason(second.put(vec![item(10, "mine")]).await),
+        "MASTER_DATA_IS_PRIMARY_ONLY"
+    );
+    assert_eq!(
+        reason(second.delete(item(10, "amoxicillin")).await),
+        "MASTER_DATA_IS_PRIMARY_ONLY"
+    );
+    assert_eq!(
+        reason(second.put(vec![line(50, THIRD, 1)]).await),
+        "STORE_NOT_ACTIVE_HERE"
+    );
+    assert_eq!(
+        reason(primary.put(vec![line(50, SECOND, 1)]).await),
+        "STORE_NOT_ACTIVE_HERE"
+    );
+    assert_eq!(
+        reason(primary.put(vec![line(50, 400, 1)]).await),
+        "STORE_NOT_ASSIGNED"
+    );
+    second
+        .put(vec![line(50, SECOND, 1), receipt(60, SECOND, 50, 1)])
+        .await
+        .unwrap();
 }
 
 async fn a_write_is_all_or_nothing(bed: impl Bed) {
@@ -54,12 +72,23 @@ async fn a_refusal_names_the_owner(bed: impl Database) {
 async fn a_version_that_was_overtaken_is_refused<D: Database>(bed: D) {
     let (store, config) = bed.init(1).await;
     store.put(vec![unit(1, "tablet")]).await.unwrap();
-    let etag = |revision| Etag { epoch: Epoch { incarnation: 1, counter: 0 }, revision };
+    let etag = |revision| Etag {
+        epoch: Epoch {
+            incarnation: 1,
+            counter: 0,
+        },
+        revision,
+    };
     let write = |name: &'static str, expected| {
         let store = store.clone();
         async move {
-            let changes = vec![OwnChange { expected, ..change(unit(1, name), false) }];
-            store.write("put", move |tx| tx.put(changes.clone()).boxed()).await
+            let changes = vec![OwnChange {
+                expected,
+                ..change(unit(1, name), false)
+            }];
+            store
+                .write("put", move |tx| tx.put(changes.clone()).boxed())
+                .await
         }
     };
     let written = write("capsule", Some(etag(1))).await.unwrap();
@@ -76,7 +105,11 @@ async fn a_closure_that_fails_leaves_nothing<D: Database>(bed: D) {
     let failed: Result<(), _> = store
         .write("put and fail", |tx| {
             async move {
-                tx.put(vec![change(unit(1, "capsule"), false), change(item(10, "amoxicillin"), false)]).await?;
+                tx.put(vec![
+                    change(unit(1, "capsule"), false),
+                    change(item(10, "amoxicillin"), false),
+                ])
+                .await?;
                 tx.set_preference("colour", b"red".to_vec()).await?;
                 Err(Fault::field("x", "is wrong"))
             }

@@ -4,10 +4,12 @@ use bytes::Bytes;
 use supplysync_model::{Channel, Kind, Reason, Record, RecordKey};
 use supplysync_sync_core::{ApplyOutcome, Cursor, Direction};
 
-use crate::database::reason;
-use crate::link::{ALL, SESSION, World, batch, following, incarnation, pull, push};
+use crate::database::{Database, reason};
+use crate::link::{ALL, SESSION, World, ack, applied, batch, following, incarnation, pull, push, wanted};
 use crate::records::{Bed, Records};
-use crate::sample::{SECOND, THIRD, assignment, epoch, history_channel, item, key, line, site, stock_channel};
+use crate::sample::{
+    SECOND, THIRD, assignment, epoch, history_channel, item, key, line, site, stock_channel,
+};
 
 crate::on_every_store! {
     what_may_not_come_is_set_aside_and_the_rest_flows_on;
@@ -16,6 +18,10 @@ crate::on_every_store! {
     a_late_push_after_a_move_is_set_aside;
     an_old_session_is_fenced;
     a_batch_that_begins_elsewhere_changes_nothing;
+}
+
+crate::on_every_database! {
+    what_can_never_be_read_is_set_aside;
 }
 
 /// A stock line as site 2 writes it, at its seq.
@@ -38,7 +44,10 @@ fn pushed(number: u32, revision: u64, packs: u32) -> Record {
 async fn send(primary: &impl Records, from: u64, through: u64, records: Vec<Record>) -> ApplyOutcome {
     let channel = records[0].channel;
     let parts = vec![following(channel, from, through, records)];
-    primary.apply(batch(Direction::Push, 2, through, parts)).await.unwrap()
+    primary
+        .apply(batch(Direction::Push, 2, through, parts))
+        .await
+        .unwrap()
 }
 
 async fn what_may_not_come_is_set_aside_and_the_rest_flows_on(bed: impl Bed) {
@@ -52,20 +61,37 @@ async fn what_may_not_come_is_set_aside_and_the_rest_flows_on(bed: impl Bed) {
         record.body = line(number, store, 5).encode().1;
         record
     };
-    let stranger = Record { origin_site: site(3), ..pushed(501, 2, 5) };
-    let stale = Record { epoch: epoch(0), ..pushed(502, 3, 5) };
-    let garbled = Record { body: Bytes::from_static(b"\xff\xff\xff"), ..pushed(503, 4, 5) };
-    let misplaced = Record { key: key(Kind::TRANSACTION, 504), ..pushed(504, 5, 5) };
+    let stranger = Record {
+        origin_site: site(3),
+        ..pushed(501, 2, 5)
+    };
+    let stale = Record {
+        epoch: epoch(0),
+        ..pushed(502, 3, 5)
+    };
+    let misplaced = Record {
+        key: key(Kind::TRANSACTION, 504),
+        ..pushed(504, 5, 5)
+    };
     let (schema, body) = item(10, "a clinic's own name").encode();
-    let master = Record { key: key(Kind::ITEM, 10), channel: Channel::Master, schema, body, ..pushed(505, 6, 5) };
-    let mixed = vec![stranger, stale, garbled, misplaced, good.clone(), pushed(506, 7, 5)];
+    let master = Record {
+        key: key(Kind::ITEM, 10),
+        channel: Channel::Master,
+        schema,
+        body,
+        ..pushed(505, 6, 5)
+    };
+    let mixed = vec![stranger, stale, misplaced, good.clone(), pushed(506, 7, 5)];
     let outcome = send(primary, 0, 7, mixed).await;
     assert_eq!(outcome.applied, 2);
-    let said: Vec<_> = outcome.refused.iter().map(|refusal| (refusal.key.id, refusal.reason)).collect();
+    let said: Vec<_> = outcome
+        .refused
+        .iter()
+        .map(|refusal| (refusal.key.id, refusal.reason))
+        .collect();
     let expected = [
         (crate::sample::id(501), Reason::NOT_OWNER),
         (crate::sample::id(502), Reason::STALE_EPOCH),
-        (crate::sample::id(503), Reason::MALFORMED_RECORD),
         (crate::sample::id(504), Reason::WRONG_CHANNEL),
     ];
     assert_eq!(said, expected);
@@ -79,15 +105,45 @@ async fn what_may_not_come_is_set_aside_and_the_rest_flows_on(bed: impl Bed) {
         assert_eq!((outcome.applied, outcome.refused[0].reason), (0, reason));
         assert_eq!(primary.record(record.key).await, before);
         let at = primary.received_to(site(2)).await;
-        assert!(at.contains(&(record.channel, Cursor::Following { seq: 8 })), "what is refused is acknowledged");
+        assert!(
+            at.contains(&(record.channel, Cursor::Following { seq: 8 })),
+            "what is refused is acknowledged"
+        );
     }
     let aside = primary.quarantined().await;
-    assert_eq!(aside.len(), 7);
-    assert!(aside.iter().all(|(key, _)| *key == RecordKey { kind: Kind::ITEM, id: crate::sample::id(10) }
+    assert_eq!(aside.len(), 6);
+    assert!(aside.iter().all(|(key, _)| *key
+        == RecordKey {
+            kind: Kind::ITEM,
+            id: crate::sample::id(10)
+        }
         || key.id >= crate::sample::id(501)));
     assert!(primary.record(good.key).await.is_some());
     let ack = &outcome.channels[0];
-    assert_eq!((ack.held, ack.quarantined), (2, 4));
+    assert_eq!((ack.held, ack.quarantined), (2, 3));
+}
+
+async fn what_can_never_be_read_is_set_aside(bed: impl Database) {
+    let world = World::new(&bed).await;
+    let garbled = Record {
+        body: Bytes::from_static(b"\xff\xff\xff"),
+        ..pushed(500, 1, 5)
+    };
+    // The body is of another record than its envelope says.
+    let disagreeing = Record {
+        key: key(Kind::STOCK_LINE, 501),
+        ..pushed(502, 2, 5)
+    };
+    let outcome = send(
+        &world.primary,
+        0,
+        3,
+        vec![garbled, disagreeing, pushed(503, 3, 5)],
+    )
+    .await;
+    let reasons: Vec<_> = outcome.refused.iter().map(|refusal| refusal.reason).collect();
+    assert_eq!(reasons, [Reason::MALFORMED_RECORD; 2]);
+    assert_eq!((outcome.applied, world.primary.quarantined().await.len()), (1, 2));
 }
 
 async fn what_came_already_changes_nothing(bed: impl Bed) {
@@ -114,7 +170,11 @@ async fn a_forked_version_is_set_aside(bed: impl Bed) {
     assert_eq!(outcome.refused[0].reason, Reason::FORKED_VERSION);
     let outcome = send(&world.primary, 2, 3, vec![pushed(500, 1, 6)]).await;
     assert_eq!(outcome.refused.len(), 1);
-    assert_eq!(world.primary.quarantined().await.len(), 1, "the same is not kept twice");
+    assert_eq!(
+        world.primary.quarantined().await.len(),
+        1,
+        "the same is not kept twice"
+    );
 }
 
 async fn a_late_push_after_a_move_is_set_aside(bed: impl Bed) {
@@ -125,7 +185,11 @@ async fn a_late_push_after_a_move_is_set_aside(bed: impl Bed) {
     assert_eq!(outcomes.iter().map(|outcome| outcome.applied).sum::<u64>(), 0);
     assert_eq!(outcomes[0].refused[0].reason, Reason::STORE_NOT_ACTIVE_HERE);
     assert!(world.primary.record(key(Kind::STOCK_LINE, 500)).await.is_none());
-    assert_eq!(world.primary.quarantined().await.len(), 1, "and nothing is thrown away");
+    assert_eq!(
+        world.primary.quarantined().await.len(),
+        1,
+        "and nothing is thrown away"
+    );
 }
 
 async fn an_old_session_is_fenced(bed: impl Bed) {
@@ -137,6 +201,22 @@ async fn an_old_session_is_fenced(bed: impl Bed) {
     assert_eq!(reason(fenced), "SESSION_FENCED");
     assert_eq!(world.primary.head().await, head);
     assert!(world.primary.received_to(site(2)).await.is_empty());
+    // Nor is what it heard stored: it may be of another past.
+    let request = wanted(&world.primary, &world.second, ALL).await;
+    let page = world.primary.page(request).await.unwrap();
+    let outcome = world
+        .second
+        .apply(applied(Direction::Pull, site(1), page, None))
+        .await
+        .unwrap();
+    let ack = ack(outcome);
+    let fenced = world.primary.acknowledge(site(2), Some(SESSION), &ack).await;
+    assert_eq!(reason(fenced), "SESSION_FENCED");
+    world
+        .primary
+        .acknowledge(site(2), Some(SESSION + 1), &ack)
+        .await
+        .unwrap();
 }
 
 async fn a_batch_that_begins_elsewhere_changes_nothing(bed: impl Bed) {

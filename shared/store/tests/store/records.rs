@@ -1,9 +1,7 @@
 //! What a store answers as far as the protocol goes. The suite's protocol tests know nothing else of it.
 
 use futures::FutureExt;
-use supplysync_model::{
-    Channel, Checkpoint, Digest, Fault, Incarnation, Record, RecordKey, Seq, SyncId,
-};
+use supplysync_model::{Channel, Checkpoint, Digest, Fault, Incarnation, Record, RecordKey, Seq, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::query::PageQuery;
 use supplysync_store::{OwnChange, Store};
@@ -28,7 +26,8 @@ pub trait Records {
     async fn delete(&self, body: RecordBody) -> Result<usize, Fault>;
     async fn apply(&self, request: ApplyRequest) -> Result<ApplyOutcome, Fault>;
     async fn page(&self, request: PageRequest) -> Result<Page, Fault>;
-    async fn acknowledge(&self, peer: SyncId, ack: &Ack);
+    /// Stores an acknowledgement, on the primary under a session's lease.
+    async fn acknowledge(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault>;
     async fn adopt(&self, incarnation: Incarnation);
     async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation);
     async fn forget(&self, channels: Vec<Channel>);
@@ -47,7 +46,12 @@ pub trait Records {
     async fn total(&self, channel: Channel) -> Digest {
         let request = PageRequest {
             direction: supplysync_sync_core::Direction::Pull,
-            channels: vec![(channel, Some(Cursor::Following { seq: self.head().await.seq }))],
+            channels: vec![(
+                channel,
+                Some(Cursor::Following {
+                    seq: self.head().await.seq,
+                }),
+            )],
             max_records: 1,
             max_bytes: 1,
         };
@@ -113,8 +117,8 @@ impl Records for Store {
         self.read_page(request).await
     }
 
-    async fn acknowledge(&self, peer: SyncId, ack: &Ack) {
-        self.record_ack(peer, ack).await.unwrap();
+    async fn acknowledge(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault> {
+        self.record_ack(peer, lease, ack).await
     }
 
     async fn adopt(&self, incarnation: Incarnation) {
@@ -154,13 +158,25 @@ impl Records for Store {
     }
 
     async fn record(&self, key: RecordKey) -> Option<(Record, Seq)> {
-        let stored = self.read("record", move |tx| async move { tx.get_record(key).await }.boxed());
+        let stored = self.read("record", move |tx| {
+            async move { tx.get_record(key).await }.boxed()
+        });
         stored.await.unwrap().map(|stored| (stored.record, stored.seq))
     }
 
     async fn quarantined(&self) -> Vec<(RecordKey, String)> {
         let page = self.read("quarantine", |tx| {
-            async move { tx.list_quarantine(None, &PageQuery { size: 1000, after: None }).await }.boxed()
+            async move {
+                tx.list_quarantine(
+                    None,
+                    &PageQuery {
+                        size: 1000,
+                        after: None,
+                    },
+                )
+                .await
+            }
+            .boxed()
         });
         let rows = page.await.unwrap().rows;
         rows.into_iter().map(|row| (row.key, row.reason)).collect()

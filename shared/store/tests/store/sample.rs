@@ -1,9 +1,10 @@
 //! Sample records, small and numbered: the same number is the same id.
 
 use supplysync_model::{
-    Amount, Assignment, AssignmentState, Channel, Epoch, Item, ItemId, ItemType, Kind, Name, NameId, NameRole,
-    RecordId, RecordKey, Site, SiteSettings, StatusChange, StockLine, StockLineId, Store, StoreId, StoreMode, SyncId,
-    Timestamp, Transaction, TransactionId, TransactionLine, TransactionStatus, TransactionType, Unit, UnitId,
+    Amount, Assignment, AssignmentState, Channel, Epoch, Item, ItemId, ItemType, Kind, Name, NameId,
+    NameRole, RecordId, RecordKey, Site, SiteSettings, StatusChange, StockLine, StockLineId, Store, StoreId,
+    StoreMode, SyncId, Timestamp, Transaction, TransactionId, TransactionLine, TransactionStatus,
+    TransactionType, Unit, UnitId,
 };
 use supplysync_record_codec::RecordBody;
 use uuid::Uuid;
@@ -33,10 +34,7 @@ pub fn history_channel(store: u32) -> Channel {
 }
 
 pub fn key(kind: Kind, number: u32) -> RecordKey {
-    RecordKey {
-        kind,
-        id: id(number),
-    }
+    RecordKey { kind, id: id(number) }
 }
 
 pub fn amount(packs: u32) -> Amount {
@@ -165,7 +163,10 @@ pub fn receipt(number: u32, store: u32, line: u32, packs: u32) -> RecordBody {
         status: TransactionStatus::Confirmed,
         their_reference: String::new(),
         comment: String::new(),
-        status_changes: vec![reached(TransactionStatus::New), reached(TransactionStatus::Confirmed)],
+        status_changes: vec![
+            reached(TransactionStatus::New),
+            reached(TransactionStatus::Confirmed),
+        ],
         lines: vec![TransactionLine {
             item: ItemId::from(id(10)),
             stock_line: Some(StockLineId::from(id(line))),

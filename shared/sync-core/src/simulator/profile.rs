@@ -38,7 +38,13 @@ impl Profile {
     /// The profile of a seed: a third of them kind, the others unkind in one way or in all.
     pub fn draw(rng: &mut ChaCha8Rng) -> Profile {
         let unkind = rng.random_range(0..3u32);
-        let mut rate = |most: u32| if unkind == 0 { 0 } else { rng.random_range(0..=most * unkind) };
+        let mut rate = |most: u32| {
+            if unkind == 0 {
+                0
+            } else {
+                rng.random_range(0..=most * unkind)
+            }
+        };
         let (crash_at_persist, crash_at_send) = (rate(8), rate(5));
         let (duplicate, lose_ack, fail) = (rate(30), rate(30), rate(5));
         let misfortune = rate(60);

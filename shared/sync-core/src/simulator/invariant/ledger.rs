@@ -47,7 +47,9 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
         let Some(hash) = world.truth.foul_last.get(&(*process, record.key)) else {
             continue;
         };
-        let there = store.get_record(record.key).is_some_and(|held| held.record.hash == *hash)
+        let there = store
+            .get_record(record.key)
+            .is_some_and(|held| held.record.hash == *hash)
             || store.quarantine().iter().any(|kept| kept.record.hash == *hash);
         if !there {
             let what = format!(

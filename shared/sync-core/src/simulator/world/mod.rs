@@ -21,7 +21,7 @@ use super::invariant::{self, Violation};
 use super::profile::Profile;
 use super::store::Moment;
 use super::truth::Truth;
-use crate::{Ack, ApplyOutcome, ApplyRequest};
+use crate::{Ack, ApplyOutcome, ApplyRequest, Cursor};
 use event::{At, ConnectionId, Event, ProcessId, Queue};
 use process::{Connection, Process};
 
@@ -49,6 +49,8 @@ pub enum Observation {
         life: usize,
         /// The batch.
         request: ApplyRequest,
+        /// Where the receiver stood in its channels before.
+        stood: Vec<Option<Cursor>>,
         /// What became of it.
         outcome: ApplyOutcome,
         /// The point of the sender's feed that was known here before.
@@ -60,6 +62,8 @@ pub enum Observation {
     Leased(SyncId, usize, Option<Checkpoint>),
     /// The primary let batches flow between itself and a database in this life.
     Admitted(SyncId, usize),
+    /// A session made its end store something for this peer.
+    Spoke(At, SyncId),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }

@@ -1,0 +1,180 @@
+//! The simulator's model store as a store to test: what the simulator proves of the protocol rests on its answers.
+
+use std::cell::{Cell, RefCell};
+
+use supplysync_model::{
+    Assignment, Channel, Checkpoint, Fault, Incarnation, Record, RecordKey, Seq, StoreId, SyncId, Timestamp,
+};
+use supplysync_record_codec::RecordBody;
+use supplysync_sync_core::simulator::store::{Bodies, ModelStore, Moment, OwnChange};
+use supplysync_sync_core::{
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, Page, PageRequest, Served,
+};
+
+use crate::records::{Bed, Records};
+
+/// Where model stores come from.
+pub struct Models;
+
+pub struct Model {
+    store: RefCell<ModelStore>,
+    moments: Cell<u8>,
+}
+
+fn read_assignment(record: &Record) -> Option<Assignment> {
+    match RecordBody::of_record(record) {
+        Ok(RecordBody::Assignment(assignment)) => Some(assignment),
+        _ => None,
+    }
+}
+
+fn read_copies(record: &Record) -> Option<Vec<StoreId>> {
+    match RecordBody::of_record(record) {
+        Ok(RecordBody::SiteSettings(settings)) => Some(settings.copies),
+        _ => None,
+    }
+}
+
+impl Bed for Models {
+    type Records = Model;
+
+    async fn site(&self, site: u16) -> Model {
+        let sync_id = SyncId::new(site).unwrap();
+        let life = Incarnation {
+            counter: 1,
+            random: 1001,
+        };
+        let bodies = Bodies {
+            assignment: read_assignment,
+            copies: read_copies,
+        };
+        let store = ModelStore::init(
+            sync_id,
+            format!("Site {site}"),
+            sync_id.is_primary().then_some(life),
+            bodies,
+        );
+        Model {
+            store: RefCell::new(store),
+            moments: Cell::new(0),
+        }
+    }
+}
+
+impl Model {
+    fn moment(&self) -> Moment {
+        self.moments.set(self.moments.get().wrapping_add(1));
+        Moment {
+            now: Timestamp(1_795_000_000_000),
+            salt: [self.moments.get(); 16],
+        }
+    }
+
+    fn change(&self, bodies: Vec<RecordBody>, deleted: bool) -> Result<usize, Fault> {
+        let changes = bodies.into_iter().map(|body| {
+            let (schema, bytes) = body.encode();
+            OwnChange {
+                key: body.key(),
+                channel: body.channel(),
+                schema,
+                body: bytes,
+                deleted,
+                expected: None,
+            }
+        });
+        let written = self.store.borrow_mut().put(self.moment(), changes.collect())?;
+        Ok(written.iter().filter(|written| written.changed).count())
+    }
+
+    fn positions(&self, peer: SyncId, direction: Direction) -> Vec<(Channel, Cursor)> {
+        let store = self.store.borrow();
+        let rows = store
+            .cursors()
+            .filter(|((site, _, way), _)| *site == peer && *way == direction);
+        rows.map(|((_, channel, _), row)| (*channel, row.cursor))
+            .collect()
+    }
+}
+
+impl Records for Model {
+    fn sync_id(&self) -> SyncId {
+        self.store.borrow().sync_id()
+    }
+
+    async fn put(&self, bodies: Vec<RecordBody>) -> Result<usize, Fault> {
+        self.change(bodies, false)
+    }
+
+    async fn delete(&self, body: RecordBody) -> Result<usize, Fault> {
+        self.change(vec![body], true)
+    }
+
+    async fn apply(&self, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
+        self.store.borrow_mut().apply(self.moment(), request)
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, Fault> {
+        self.store.borrow().read_page(request)
+    }
+
+    async fn acknowledge(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault> {
+        self.store
+            .borrow_mut()
+            .record_ack(self.moment(), peer, lease, ack)
+    }
+
+    async fn adopt(&self, incarnation: Incarnation) {
+        self.store
+            .borrow_mut()
+            .adopt_incarnation(self.moment(), incarnation)
+            .unwrap();
+    }
+
+    async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation) {
+        self.store
+            .borrow_mut()
+            .grant_lease(self.moment(), site, session, incarnation);
+    }
+
+    async fn forget(&self, channels: Vec<Channel>) {
+        self.store.borrow_mut().forget_channels(self.moment(), &channels);
+    }
+
+    async fn head(&self) -> Checkpoint {
+        self.store.borrow().head().unwrap()
+    }
+
+    async fn served(&self, site: SyncId) -> Vec<Served> {
+        self.store.borrow().served_channels(site)
+    }
+
+    async fn pushed(&self) -> Vec<Channel> {
+        self.store.borrow().push_channels()
+    }
+
+    async fn pulled_to(&self) -> Vec<(Channel, Cursor)> {
+        self.positions(SyncId::PRIMARY, Direction::Pull)
+    }
+
+    async fn received_to(&self, site: SyncId) -> Vec<(Channel, Cursor)> {
+        self.positions(site, Direction::Push)
+    }
+
+    async fn lineage(&self, held: Option<Checkpoint>) -> LineageVerdict {
+        self.store.borrow().check_lineage(held)
+    }
+
+    async fn record(&self, key: RecordKey) -> Option<(Record, Seq)> {
+        let store = self.store.borrow();
+        store
+            .get_record(key)
+            .map(|stored| (stored.record.clone(), stored.seq))
+    }
+
+    async fn quarantined(&self) -> Vec<(RecordKey, String)> {
+        let store = self.store.borrow();
+        let open = store.quarantine().iter().filter(|kept| kept.open);
+        open.map(|kept| (kept.record.key, kept.reason.0.to_owned()))
+            .collect()
+    }
+}
