@@ -127,7 +127,7 @@ impl Dialler {
 
     async fn connect(&self) -> Result<Link<Incoming, Outgoing>, Fault> {
         let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
-        let mut request = tonic::Request::new(ReceiverStream::new(frames).map(|frame| *frame));
+        let mut request = tonic::Request::new(ReceiverStream::new(frames).map(|frame: Box<Outgoing>| *frame));
         let password = read_password(&self.primary.password_file)?;
         self.introduce(request.metadata_mut(), &password);
         let channel = self.primary.endpoint.connect().await?;
