@@ -8,6 +8,8 @@ use crate::SessionLimits;
 /// The settings of one seed. Chances are per thousand.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// Nothing goes wrong in this world, so no session may end in disorder either.
+    pub kind: bool,
     /// Satellites, from 1.
     pub satellites: u16,
     /// Stores, from 1.
@@ -60,6 +62,7 @@ impl Profile {
             ..SessionLimits::default()
         };
         Profile {
+            kind: unkind == 0,
             satellites,
             stores: rng.random_range(1..=4),
             operations: rng.random_range(20..=90),

@@ -50,7 +50,7 @@ pub struct Truth {
     /// What was written past the checks: where, which, and the contents.
     pub foul: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Of those, the one that each process wrote last over a record: it must not vanish.
-    pub foul_last: BTreeMap<(usize, RecordKey), RecordHash>,
+    pub foul_last: BTreeMap<(usize, RecordKey), (Channel, RecordHash)>,
     /// Sites of which a database was restored or cloned: what only they wrote is no longer certain.
     pub doubtful: BTreeSet<SyncId>,
     /// Lives of databases.

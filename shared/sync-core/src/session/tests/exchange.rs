@@ -128,15 +128,13 @@ fn a_channel_that_is_not_served_ends_the_session() {
 #[test]
 fn no_page_is_read_until_the_window_has_room() {
     let (mut machine, mut effects) = ready_primary();
-    let mut at = 10;
     let mut sent = Vec::new();
-    for _ in 0..WINDOW {
+    for at in (10..).take(WINDOW) {
         let op = read_of(&effects).unwrap();
         let part = following(Channel::Master, at, at + 1, false);
         sent.push(part.clone());
         effects = machine.feed(Input::PageRead(op, page(vec![part])));
         assert!(batch_in(&effects).is_some());
-        at += 1;
     }
     assert_eq!(read_of(&effects), None);
     assert!(machine.feed(Input::HeadMoved).is_empty());

@@ -59,6 +59,14 @@ pub fn invariant_p11_proven_equality(world: &World, seen: &Observation) -> Check
                 format!("process {process} says of different totals that they are equal: {compared:?}");
             return Err(Violation::new(NAME, what));
         }
+        let refused = store
+            .quarantine()
+            .iter()
+            .any(|kept| kept.open && kept.from_site == request.peer && kept.record.channel == part.channel);
+        if compared.explained && !refused {
+            let what = format!("process {process} explains a difference by nothing: {compared:?}");
+            return Err(Violation::new(NAME, what));
+        }
         if ours != theirs && !has_cause(world, *process, part.channel) {
             let what = format!("process {process} differs without a cause: {compared:?}");
             return Err(Violation::new(NAME, what));

@@ -19,7 +19,10 @@ pub fn invariant_p4_no_gap(world: &World, seen: &Observation) -> Check {
             request,
             stood,
             ..
-        } => in_its_place(*process, request, stood),
+        } => {
+            in_its_place(*process, request, stood)?;
+            replaced(&world.processes[*process].store, *process, request)
+        }
         Observation::Committed(id) => nothing_missing(world, *id),
         _ => Ok(()),
     }
@@ -33,6 +36,34 @@ fn in_its_place(process: ProcessId, request: &ApplyRequest, stood: &[Option<Curs
             let what = format!(
                 "process {process} stood at {here:?} in {} and applied a part from {:?}",
                 part.channel, part.from
+            );
+            return Err(Violation::new(NAME, what));
+        }
+    }
+    Ok(())
+}
+
+/// A load's part replaces its whole key range: of what was there, nothing is left that is not in it.
+fn replaced(store: &ModelStore, process: ProcessId, request: &ApplyRequest) -> Check {
+    for part in &request.parts {
+        let after = match part.from {
+            None => None,
+            Some(Cursor::Loading { last, .. }) => last,
+            Some(Cursor::Following { .. }) => continue,
+        };
+        let end = match part.through {
+            Cursor::Loading { last, .. } => last,
+            Cursor::Following { .. } => None,
+        };
+        let sent: BTreeSet<_> = part.records.iter().map(|record| record.key).collect();
+        let leftover = store
+            .feed(part.channel, 0)
+            .map(|held| held.record.key)
+            .find(|key| Some(*key) > after && end.is_none_or(|end| *key <= end) && !sent.contains(key));
+        if let Some(key) = leftover {
+            let what = format!(
+                "process {process} keeps {key} in a key range of {} that was replaced",
+                part.channel
             );
             return Err(Violation::new(NAME, what));
         }

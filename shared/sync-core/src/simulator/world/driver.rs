@@ -245,6 +245,7 @@ impl World {
 
     fn close(&mut self, at: At, reason: CloseReason) {
         note!(self, "{:?} of {} closes: {reason:?}", at.end, at.connection);
+        self.seen.push(Observation::Closed(at, reason.clone()));
         let running = self.processes[at.process].sessions.remove(&at.connection);
         self.hang_up(at.connection, at.end);
         match reason {

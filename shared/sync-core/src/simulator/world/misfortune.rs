@@ -199,7 +199,8 @@ impl World {
             words::key(record.key)
         );
         self.truth.foul.insert((process, record.key, record.hash));
-        self.truth.foul_last.insert((process, record.key), record.hash);
+        let last = (record.channel, record.hash);
+        self.truth.foul_last.insert((process, record.key), last);
         self.after_commit(process, before);
     }
 
@@ -230,7 +231,7 @@ impl World {
         self.truth.look_afresh(process, restored.life, &restored.store);
         self.truth.doubtful.insert(restored.site);
         let store = &restored.store;
-        self.truth.foul_last.retain(|(at, key), hash| {
+        self.truth.foul_last.retain(|(at, key), (_, hash)| {
             *at != process
                 || store
                     .get_record(*key)

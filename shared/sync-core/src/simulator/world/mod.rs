@@ -21,7 +21,7 @@ use super::invariant::{self, Violation};
 use super::profile::Profile;
 use super::store::Moment;
 use super::truth::Truth;
-use crate::{Ack, ApplyOutcome, ApplyRequest, Cursor};
+use crate::{Ack, ApplyOutcome, ApplyRequest, CloseReason, Cursor};
 use event::{At, ConnectionId, Event, ProcessId, Queue};
 use process::{Connection, Process};
 
@@ -64,6 +64,8 @@ pub enum Observation {
     Admitted(SyncId, usize),
     /// A session made its end store something for this peer.
     Spoke(At, SyncId),
+    /// A session ended.
+    Closed(At, CloseReason),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }
@@ -222,6 +224,11 @@ impl World {
     fn lasts(&self, at: At) -> bool {
         let process = &self.processes[at.process];
         process.up && process.run == at.run
+    }
+
+    /// Whether nothing goes wrong in this world.
+    pub(super) fn is_kind(&self) -> bool {
+        self.profile.kind
     }
 
     /// The satellites' processes.

@@ -29,7 +29,7 @@ impl World {
             return self.crash(at.process);
         }
         let orphan = !self.processes[at.process].sessions.contains_key(&at.connection);
-        if orphan && self.rng.random_bool(0.5) {
+        if orphan && (self.profile.kind || self.rng.random_bool(0.5)) {
             // Whoever closed the session threw away what had not begun.
             return;
         }
