@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use supplysync_api::v1::site_service_server::{self, SiteServiceServer};
-use supplysync_api::v1::sync_service_server::{self, SyncServiceServer};
+use supplysync_api::v1::sync_service_server;
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_net::CredentialVerifier;
-use supplysync_net::http2::MAX_MESSAGE_BYTES;
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_runtime::Context;
 use supplysync_store::Store;
@@ -52,7 +51,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     ];
     let mut routes = foundation.routes(&more)?;
     routes
-        .add_service(SyncServiceServer::new(sync).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(sync)
         .add_service(SiteServiceServer::new(Sites::new(store.clone(), defaults)));
     foundation.serve(routes.routes());
     Ok(())

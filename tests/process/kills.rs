@@ -17,6 +17,8 @@ const RECORDS: u64 = 20_000;
 const KILLS: u32 = 20;
 /// Kills of one load: more would leave too little of it to be cut in the middle.
 const KILLS_A_LOAD: u32 = 5;
+/// No life takes more than this part of a load, so that most kills are in the middle of it.
+const STRIDES: u64 = 4;
 /// What may have moved while it was loaded, and so come again when it is followed: the sites registered meanwhile.
 const MOVED: u64 = 100;
 const MASTER: &str = "master";
@@ -87,7 +89,8 @@ impl Victim {
     async fn live_until_killed(&mut self, total: u64, random: &mut StdRng) -> Outcome<u64> {
         self.site.start().await?;
         let client = self.site.client().await?;
-        let target = random.random_range(self.progress.records..=total);
+        let most = total.min(self.progress.records + total / STRIDES);
+        let target = random.random_range(self.progress.records.min(most)..=most);
         let progress = &mut self.progress;
         let reached = async {
             loop {

@@ -13,8 +13,8 @@ use crate::world::World;
 /// The promise: an idle stream.
 const IDLE_STREAM_BYTES: u64 = 48 * 1024;
 /// Streams before the first measurement (what is made once is made then), and between the two.
-const WARM: u16 = 50;
-const MEASURED: u16 = 150;
+const WARM: u16 = 80;
+const MEASURED: u16 = 120;
 /// Satellites that do not acknowledge, in each of two measurements.
 const SLOW: u16 = 8;
 /// What one of them may cost: two batches on their way, each as records, as a message and in the connection.

@@ -27,7 +27,11 @@ fn no_seed_breaks_a_promise_and_everything_happens() {
         }
     }
     println!("{counts}");
-    assert_eq!(counts.never(), Vec::<&str>::new(), "over {SEEDS} seeds these never happened");
+    assert_eq!(
+        counts.never(),
+        Vec::<&str>::new(),
+        "over {SEEDS} seeds these never happened"
+    );
 }
 
 #[test]
@@ -44,7 +48,10 @@ fn the_same_seed_has_the_same_history() {
     for seed in [1, 7, 42, 738] {
         let first = history(seed);
         assert!(first.lines().count() > 100, "seed {seed} is too short:\n{first}");
-        assert!(first == history(seed), "seed {seed} had another history the second time");
+        assert!(
+            first == history(seed),
+            "seed {seed} had another history the second time"
+        );
     }
     assert_ne!(history(1), history(2));
 }

@@ -88,11 +88,12 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     let database = config.database.store_config(&config.data_dir);
     let deps = run::store_deps();
     let begun = setup::existing(database.clone(), deps.clone()).await?;
-    if let Some(store) = &begun
-        && is_complete(store).await?
-    {
-        return Err(setup::already_set_up(store, &config.data_dir));
-    }
+    let begun = match begun {
+        Some(store) if is_complete(&store).await? => {
+            return Err(setup::already_set_up(store, &config.data_dir).await);
+        }
+        begun => begun,
+    };
     let password = choose_password(args.password_file.as_deref())?;
     let code = choose_code(args.authorisation_code_file.as_deref())?;
 

@@ -1,15 +1,18 @@
 //! `SyncService`: who calls is checked here (certificate, user name, password); all else is the session's.
 
-use std::pin::Pin;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context as Wake, Poll};
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use secrecy::SecretString;
-use supplysync_api::fault::from_status;
 use supplysync_api::v1;
-use supplysync_api::v1::sync_service_server::SyncService;
+use supplysync_api::v1::sync_service_server;
 use supplysync_model::{Fault, SyncId};
 use supplysync_net::credential::identity_refused;
+use supplysync_net::http2::MAX_MESSAGE_BYTES;
+use supplysync_net::streaming;
 use supplysync_net::{CredentialVerifier, PeerIdentity, PeerInfo};
 use supplysync_node::service::request::refuse;
 use supplysync_node::session::{
@@ -19,16 +22,24 @@ use supplysync_node::session::{
 use supplysync_node::status::SyncState;
 use supplysync_runtime::{Context, OnEnd};
 use tokio::sync::mpsc;
-use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
+use tonic::Status;
+use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::server::NamedService;
+use tower::Service;
 
 use crate::sessions::Sessions;
 
-/// The handler.
-pub struct SyncHandler {
+/// The only method.
+const PATH: &str = "/supplysync.v1.SyncService/Sync";
+
+/// The handler. Not the generated one, because that keeps buffers for idle streams: see `net::streaming`.
+#[derive(Clone)]
+pub struct SyncHandler(Arc<Inner>);
+
+struct Inner {
     sessions: SessionContext,
     verifier: Arc<CredentialVerifier>,
     program: Context,
@@ -52,18 +63,28 @@ impl SyncHandler {
         program: Context,
         users: TaskTracker,
     ) -> SyncHandler {
-        SyncHandler {
+        SyncHandler(Arc::new(Inner {
             sessions,
             verifier,
             program,
             users,
             open: Sessions::default(),
-        }
+        }))
+    }
+}
+
+impl Inner {
+    async fn sync(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Fault> {
+        let (head, body) = request.into_parts();
+        let metadata = MetadataMap::from_headers(head.headers);
+        let peer = head.extensions.get::<PeerInfo>();
+        let admitted = self.admit(peer, &metadata).await?;
+        let frames = self.begin(admitted, body)?;
+        Ok(streaming::answer(ReceiverStream::new(frames)))
     }
 
-    async fn admit(&self, request: &Request<Streaming<v1::SatelliteMessage>>) -> Result<Admitted, Fault> {
-        let extensions = request.extensions();
-        let peer = extensions.get::<PeerInfo>().ok_or_else(identity_refused)?;
+    async fn admit(&self, peer: Option<&PeerInfo>, metadata: &MetadataMap) -> Result<Admitted, Fault> {
+        let peer = peer.ok_or_else(identity_refused)?;
         let PeerIdentity::Site(site) = peer.identity else {
             return Err(identity_refused());
         };
@@ -71,7 +92,6 @@ impl SyncHandler {
         if site.is_primary() {
             return Err(identity_refused());
         }
-        let metadata = request.metadata();
         let user_name = binary(metadata, USER_NAME_METADATA);
         let password = SecretString::from(binary(metadata, PASSWORD_METADATA));
         let verified = self.verifier.verify(site, &address, &user_name, password).await;
@@ -112,16 +132,14 @@ impl SyncHandler {
     fn begin(
         &self,
         admitted: Admitted,
-        incoming: Streaming<v1::SatelliteMessage>,
-    ) -> Result<mpsc::Receiver<v1::PrimaryMessage>, Fault> {
+        body: Body,
+    ) -> Result<mpsc::Receiver<Box<v1::PrimaryMessage>>, Fault> {
         // 40 bits: short in logs, and unlikely enough to come twice to a site.
         let session = (self.program.random.u64() >> 24).max(1);
         let place = self.open.enter(admitted.site, session)?;
         let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
         let link = Link {
-            incoming: incoming
-                .map(|frame| frame.map_err(|status| Fault::from(from_status(&status))))
-                .boxed(),
+            incoming: streaming::messages(body, MAX_MESSAGE_BYTES).boxed(),
             outgoing,
         };
         let guest = Guest {
@@ -133,7 +151,7 @@ impl SyncHandler {
             stop: self.program.stop.clone(),
             on_lease: place.on_lease(),
         };
-        let running = run_primary(self.sessions.clone(), guest, link);
+        let running = Box::pin(run_primary(self.sessions.clone(), guest, link));
         let task = self.users.track_future(async move {
             running.await;
             drop(place);
@@ -152,20 +170,27 @@ fn binary(metadata: &MetadataMap, key: &str) -> String {
         .unwrap_or_default()
 }
 
-#[tonic::async_trait]
-impl SyncService for SyncHandler {
-    type SyncStream = Pin<Box<dyn Stream<Item = Result<v1::PrimaryMessage, Status>> + Send>>;
+impl NamedService for SyncHandler {
+    const NAME: &'static str = sync_service_server::SERVICE_NAME;
+}
 
-    async fn sync(
-        &self,
-        request: Request<Streaming<v1::SatelliteMessage>>,
-    ) -> Result<Response<Self::SyncStream>, Status> {
-        let admitted = self
-            .admit(&request)
-            .await
-            .map_err(|fault| refuse("Sync", &fault))?;
-        let begun = self.begin(admitted, request.into_inner());
-        let frames = begun.map_err(|fault| refuse("Sync", &fault))?;
-        Ok(Response::new(Box::pin(ReceiverStream::new(frames).map(Ok))))
+impl Service<http::Request<Body>> for SyncHandler {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Wake<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            if request.uri().path() != PATH {
+                return Ok(Status::unimplemented("there is no such method").into_http());
+            }
+            let answered = inner.sync(request).await;
+            Ok(answered.unwrap_or_else(|fault| refuse("Sync", &fault).into_http()))
+        })
     }
 }

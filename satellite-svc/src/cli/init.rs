@@ -73,7 +73,7 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     let database = config.database.store_config(&config.data_dir);
     setup::make_directory(&config.data_dir)?;
     if let Some(store) = setup::existing(database.clone(), deps.clone()).await? {
-        return Err(setup::already_set_up(&store, &config.data_dir));
+        return Err(setup::already_set_up(store, &config.data_dir).await);
     }
     let password = secret::from_file_or_ask("password", args.password_file.as_deref(), "--password-file")?;
 

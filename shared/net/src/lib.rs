@@ -11,6 +11,7 @@ pub mod identity;
 pub mod material;
 pub mod pem_file;
 pub mod server;
+pub mod streaming;
 mod throttle;
 mod tls_fault;
 pub mod zstd;

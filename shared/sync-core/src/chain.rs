@@ -18,3 +18,28 @@ pub fn extend_chain(previous: Chain, seq: Seq, hashes: &[RecordHash], salt: Salt
     hasher.update(&salt);
     Chain(first_half(hasher.finalize()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: RecordHash = RecordHash([7; 16]);
+    const SALT: Salt = [1; 16];
+
+    #[test]
+    fn everything_that_goes_in_changes_the_chain() {
+        let start = Chain::default();
+        let chain = extend_chain(start, 2, &[HASH, RecordHash([8; 16])], SALT);
+        let others = [
+            extend_chain(chain, 2, &[HASH, RecordHash([8; 16])], SALT),
+            extend_chain(start, 3, &[HASH, RecordHash([8; 16])], SALT),
+            extend_chain(start, 2, &[RecordHash([8; 16]), HASH], SALT),
+            extend_chain(start, 2, &[HASH], SALT),
+            extend_chain(start, 2, &[HASH, RecordHash([8; 16])], [2; 16]),
+        ];
+        for other in others {
+            assert_ne!(chain, other);
+        }
+        assert_eq!(chain, extend_chain(start, 2, &[HASH, RecordHash([8; 16])], SALT));
+    }
+}

@@ -97,3 +97,6 @@ pub fn may_write(channel: Channel, site: SyncId, assignment: Option<&Assignment>
         Some(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

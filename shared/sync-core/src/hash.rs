@@ -44,3 +44,85 @@ pub(crate) fn first_half(hash: blake3::Hash) -> [u8; 16] {
     half.copy_from_slice(&hash.as_bytes()[..16]);
     half
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use supplysync_model::{Channel, Epoch, Kind, RecordKey, SyncId};
+
+    use super::*;
+
+    fn record() -> Record {
+        seal(Record {
+            key: RecordKey {
+                kind: Kind::ITEM,
+                id: RecordId::from_bytes([3; 16]),
+            },
+            channel: Channel::Master,
+            origin_site: SyncId::PRIMARY,
+            epoch: Epoch {
+                incarnation: 1,
+                counter: 0,
+            },
+            revision: 5,
+            schema: 1,
+            deleted: false,
+            hash: RecordHash::default(),
+            body: Bytes::from_static(b"paracetamol"),
+        })
+    }
+
+    /// Stored hashes are compared with those of other programs and later versions: the bytes are fixed.
+    #[test]
+    fn the_hash_is_the_one_that_was_always_stored() {
+        let mut input = Vec::new();
+        input.extend_from_slice(&2u16.to_be_bytes());
+        input.extend_from_slice(&[3; 16]);
+        input.extend_from_slice(&(1u64 << 32).to_be_bytes());
+        input.extend_from_slice(&5u64.to_be_bytes());
+        input.extend_from_slice(&1u32.to_be_bytes());
+        input.push(0);
+        input.extend_from_slice(&blake3::hash(b"paracetamol").as_bytes()[..16]);
+        assert_eq!(record().hash.0, first_half(blake3::hash(&input)));
+    }
+
+    #[test]
+    fn each_field_of_the_definition_changes_the_hash_and_no_other_does() {
+        type Edit = fn(&mut Record);
+        let counted: [Edit; 7] = [
+            |record| record.key.kind = Kind::NAME,
+            |record| record.key.id = RecordId::from_bytes([4; 16]),
+            |record| record.epoch.counter = 1,
+            |record| record.revision = 6,
+            |record| record.schema = 2,
+            |record| record.deleted = true,
+            |record| record.body = Bytes::from_static(b"paracetamoL"),
+        ];
+        for edit in counted {
+            let mut changed = record();
+            edit(&mut changed);
+            assert_ne!(record_hash(&changed), record().hash);
+        }
+        let free: [Edit; 3] = [
+            |record| record.channel = Channel::Site(SyncId::PRIMARY),
+            |record| record.origin_site = SyncId::new(9).unwrap(),
+            |record| record.hash = RecordHash([1; 16]),
+        ];
+        for edit in free {
+            let mut changed = record();
+            edit(&mut changed);
+            assert_eq!(record_hash(&changed), record().hash);
+        }
+    }
+
+    #[test]
+    fn ids_of_one_moment_spread_over_the_buckets() {
+        let mut seen = [0u32; BUCKETS as usize];
+        for number in 0..2_560u16 {
+            let mut id = [1; 16];
+            id[14..].copy_from_slice(&number.to_be_bytes());
+            seen[usize::from(bucket_of(RecordId::from_bytes(id)))] += 1;
+        }
+        assert!(seen.iter().all(|count| (1..40).contains(count)), "{seen:?}");
+    }
+}

@@ -62,13 +62,19 @@ pub fn run(arguments: &Arguments) -> Outcome<()> {
     });
     shared.progress.finish();
     let counts = shared.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let failures = shared.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failures = shared
+        .failures
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     for failure in &failures {
         println!("{failure}\n");
     }
     println!("What happened:\n{counts}");
     if failures.is_empty() {
-        println!("{} seeds from {}: no promise was broken.", arguments.seeds, arguments.from);
+        println!(
+            "{} seeds from {}: no promise was broken.",
+            arguments.seeds, arguments.from
+        );
         return Ok(());
     }
     Err(format!("{} seeds broke a promise", failures.len()).into())

@@ -100,7 +100,10 @@ mod tests {
             ),
             0
         );
-        assert_eq!(findings("shared/sync-core/src/simulator/world/mod.rs", "Instant::now()"), 1);
+        assert_eq!(
+            findings("shared/sync-core/src/simulator/world/mod.rs", "Instant::now()"),
+            1
+        );
     }
 
     #[test]

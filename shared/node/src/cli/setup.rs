@@ -66,9 +66,10 @@ pub async fn existing(config: StoreConfig, deps: StoreDeps) -> Result<Option<Sto
     }
 }
 
-/// The polite refusal of a second `init`.
-pub fn already_set_up(store: &Store, data_dir: &Path) -> Problem {
+/// The polite refusal of a second `init`. The database is closed in order, so that its files are as they were.
+pub async fn already_set_up(store: Store, data_dir: &Path) -> Problem {
     let identity = store.identity();
+    store.close().await;
     let message = format!(
         "this site is set up already: Sync ID {}, \"{}\", in {}; nothing was changed",
         identity.sync_id,

@@ -71,3 +71,6 @@ fn seq_of(cursor: Cursor) -> u64 {
         Cursor::Following { seq } => seq,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,6 +153,8 @@ impl Exchange {
                     effects.extend(reports.into_iter().map(Effect::Report));
                 }
             }
+            // A page that was on its way when the end began is of no use to anybody.
+            Input::Failed(op, _) if self.ending.is_some() && self.outgoing.reads(op) => {}
             Input::Failed(op, fault) if self.outgoing.owns(op) || self.incoming.owns(op) => {
                 return Err(End::Close(match fault.reason() {
                     Reason::SESSION_FENCED => CloseReason::Fenced,

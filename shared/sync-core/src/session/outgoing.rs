@@ -281,6 +281,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether the operation is the read that is under way.
+    pub(crate) fn reads(&self, op: OpId) -> bool {
+        self.reading == Some(op)
+    }
+
     /// Whether the operation is one of ours that is under way.
     pub(crate) fn owns(&self, op: OpId) -> bool {
         self.reading == Some(op) || self.recording == Some(op)

@@ -82,12 +82,13 @@ impl Session {
         }
         if let Err(end) = self.step(input, now, &mut effects) {
             let early = !matches!(self.phase, Phase::Exchanging(..));
+            let said_bye = matches!(&self.phase, Phase::Exchanging(exchange, _) if exchange.said_bye());
             self.phase = Phase::Closed;
             let reason = match end {
                 End::Violation(what) => CloseReason::Refused(Refused::violation(what)),
                 End::Close(reason) => reason,
             };
-            if let Some(refused) = farewell(&reason, early) {
+            if let Some(refused) = farewell(&reason, early).filter(|_| !said_bye) {
                 effects.push(Effect::Send(PrimaryMessage::Refused(refused)));
             }
             effects.push(Effect::Close(reason));

@@ -1,1 +1,7 @@
-//! Tests of the session machines against any input.
+//! Tests of the machines: laws that hold for any input whatever, and what each role does step by step.
+
+mod any_input;
+mod exchange;
+mod fixture;
+mod handshake;
+mod laws;

@@ -32,6 +32,7 @@ deeds! {
     LoadPageApplied = "page of a load applied",
     DuplicateApplied = "duplicate record acknowledged",
     ChangeQuarantined = "change quarantined",
+    LocalWorkKept = "local work kept aside",
     DifferenceExplained = "difference explained by quarantine",
     DifferenceReported = "difference reported",
     CursorForgotten = "cursors forgotten",

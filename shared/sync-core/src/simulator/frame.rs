@@ -1,10 +1,8 @@
 //! Both roles' machines behind one face, so that the simulator's driver is written once.
 
-use std::fmt;
-
 use supplysync_model::Timestamp;
 
-use crate::{Batch, Effect, Input, PrimaryMessage, SatelliteMessage, primary, satellite};
+use crate::{Effect, Input, PrimaryMessage, SatelliteMessage, primary, satellite};
 
 /// A message on its way, either way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,32 +86,4 @@ fn widen<M>(effects: Option<Vec<Effect<M>>>, wrap: impl Fn(M) -> Frame) -> Vec<E
             Effect::Report(report) => Effect::Report(report),
         })
         .collect()
-}
-
-/// For the history: what it is, and of a batch only where it goes from and to.
-impl fmt::Display for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Frame::ToPrimary(SatelliteMessage::Batch(batch))
-            | Frame::ToSatellite(PrimaryMessage::Batch(batch)) => show_batch(batch, f),
-            Frame::ToPrimary(message) => write!(f, "{message:?}"),
-            Frame::ToSatellite(message) => write!(f, "{message:?}"),
-        }
-    }
-}
-
-fn show_batch(batch: &Batch, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "Batch {} at {}", batch.number, batch.checkpoint.seq)?;
-    for part in &batch.parts {
-        let end = if part.caught_up { ", caught up" } else { "" };
-        write!(
-            f,
-            "; {}: {:?} to {:?}, {} records{end}",
-            part.channel,
-            part.from,
-            part.through,
-            part.records.len()
-        )?;
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ pub mod invariant;
 mod profile;
 pub mod store;
 mod truth;
+mod words;
 mod world;
 
 pub use counts::{Counts, Deed};

@@ -8,6 +8,8 @@ use crate::SessionLimits;
 /// The settings of one seed. Chances are per thousand.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// Nothing goes wrong in this world, so no session may end in disorder either.
+    pub kind: bool,
     /// Satellites, from 1.
     pub satellites: u16,
     /// Stores, from 1.
@@ -38,7 +40,13 @@ impl Profile {
     /// The profile of a seed: a third of them kind, the others unkind in one way or in all.
     pub fn draw(rng: &mut ChaCha8Rng) -> Profile {
         let unkind = rng.random_range(0..3u32);
-        let mut rate = |most: u32| if unkind == 0 { 0 } else { rng.random_range(0..=most * unkind) };
+        let mut rate = |most: u32| {
+            if unkind == 0 {
+                0
+            } else {
+                rng.random_range(0..=most * unkind)
+            }
+        };
         let (crash_at_persist, crash_at_send) = (rate(8), rate(5));
         let (duplicate, lose_ack, fail) = (rate(30), rate(30), rate(5));
         let misfortune = rate(60);
@@ -54,6 +62,7 @@ impl Profile {
             ..SessionLimits::default()
         };
         Profile {
+            kind: unkind == 0,
             satellites,
             stores: rng.random_range(1..=4),
             operations: rng.random_range(20..=90),

@@ -50,7 +50,7 @@ pub struct Truth {
     /// What was written past the checks: where, which, and the contents.
     pub foul: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Of those, the one that each process wrote last over a record: it must not vanish.
-    pub foul_last: BTreeMap<(usize, RecordKey), RecordHash>,
+    pub foul_last: BTreeMap<(usize, RecordKey), (Channel, RecordHash)>,
     /// Sites of which a database was restored or cloned: what only they wrote is no longer certain.
     pub doubtful: BTreeSet<SyncId>,
     /// Lives of databases.
@@ -70,7 +70,9 @@ impl Truth {
 
     /// Whether these contents were written past the checks, anywhere.
     pub fn is_foul(&self, key: RecordKey, hash: RecordHash) -> bool {
-        self.foul.iter().any(|(_, foul, contents)| *foul == key && *contents == hash)
+        self.foul
+            .iter()
+            .any(|(_, foul, contents)| *foul == key && *contents == hash)
     }
 
     /// A database begins a life with the past that it has: its own, or that of a backup.
@@ -107,7 +109,9 @@ impl Truth {
                     epoch: held.record.epoch,
                     revision: held.record.revision,
                 };
-                shadow.records.insert(held.record.key, (held.record.hash, version));
+                shadow
+                    .records
+                    .insert(held.record.key, (held.record.hash, version));
             }
             if changed {
                 let totals = past.digests.entry(channel).or_default();

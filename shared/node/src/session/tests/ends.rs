@@ -74,7 +74,7 @@ async fn a_frame_that_can_not_be_read_ends_the_session_in_words() {
     let (to_satellite, mut raw, _) = pipe(None);
     let story = async {
         raw.outgoing
-            .send(v1::SatelliteMessage { message: None })
+            .send(Box::new(v1::SatelliteMessage { message: None }))
             .await
             .unwrap();
         let answer = raw.incoming.next().await.unwrap().unwrap().message.unwrap();

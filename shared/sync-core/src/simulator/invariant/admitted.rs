@@ -4,6 +4,7 @@ use supplysync_model::{Checkpoint, SyncId};
 
 use super::{Check, Violation};
 use crate::Direction;
+use crate::simulator::world::event::End;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p10_right_identity";
@@ -13,8 +14,22 @@ const NAME: &str = "invariant_p10_right_identity";
 pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check {
     match seen {
         Observation::Leased(site, life, judged) => let_in(world, *site, *life, *judged),
-        Observation::Admitted(site, life) => {
-            let_in(world, *site, *life, world.processes[0].store.peer(*site).checkpoint)
+        Observation::Admitted(site, life) => let_in(
+            world,
+            *site,
+            *life,
+            world.processes[0].store.peer(*site).checkpoint,
+        ),
+        Observation::Spoke(at, peer) => {
+            let holder = world.processes[0].store.lease_holder(*peer);
+            if at.end == End::Satellite || holder == Some(at.connection) {
+                return Ok(());
+            }
+            let what = format!(
+                "session {} stores what site {peer} sent, {holder:?} speaks for it",
+                at.connection
+            );
+            Err(Violation::new(NAME, what))
         }
         Observation::Applied {
             process,
@@ -23,7 +38,11 @@ pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check 
             known,
             ..
         } => {
-            let sender = if request.direction == Direction::Push { *life } else { world.processes[0].life };
+            let sender = if request.direction == Direction::Push {
+                *life
+            } else {
+                world.processes[0].life
+            };
             let past = &world.truth.lives[sender];
             let points = [*known, Some(request.checkpoint)];
             for point in points.into_iter().flatten() {
@@ -77,7 +96,10 @@ pub(super) fn at_peace(world: &World) -> Check {
             return Err(Violation::new(NAME, what));
         }
         if process.frozen && !world.truth.doubtful.contains(&process.site) {
-            let what = format!("site {} is frozen though nothing happened to its database", process.site);
+            let what = format!(
+                "site {} is frozen though nothing happened to its database",
+                process.site
+            );
             return Err(Violation::new(NAME, what));
         }
     }

@@ -24,7 +24,11 @@ pub fn invariant_p11_proven_equality(world: &World, seen: &Observation) -> Check
         return Ok(());
     };
     let store = &world.processes[*process].store;
-    let sender = if request.direction == Direction::Push { *life } else { world.processes[0].life };
+    let sender = if request.direction == Direction::Push {
+        *life
+    } else {
+        world.processes[0].life
+    };
     for part in &request.parts {
         let compared = outcome
             .comparisons
@@ -51,7 +55,16 @@ pub fn invariant_p11_proven_equality(world: &World, seen: &Observation) -> Check
         }
         let claimed_equal = compared.equal && !compared.explained;
         if claimed_equal != (ours == theirs) {
-            let what = format!("process {process} says of different totals that they are equal: {compared:?}");
+            let what =
+                format!("process {process} says of different totals that they are equal: {compared:?}");
+            return Err(Violation::new(NAME, what));
+        }
+        let refused = store
+            .quarantine()
+            .iter()
+            .any(|kept| kept.open && kept.from_site == request.peer && kept.record.channel == part.channel);
+        if compared.explained && !refused {
+            let what = format!("process {process} explains a difference by nothing: {compared:?}");
             return Err(Violation::new(NAME, what));
         }
         if ours != theirs && !has_cause(world, *process, part.channel) {
@@ -68,9 +81,16 @@ fn has_cause(world: &World, process: ProcessId, channel: Channel) -> bool {
     let here = &world.processes[process];
     let doubtful = &world.truth.doubtful;
     doubtful.contains(&here.site)
-        || world.truth.owner(channel).is_some_and(|owner| doubtful.contains(&owner))
+        || world
+            .truth
+            .owner(channel)
+            .is_some_and(|owner| doubtful.contains(&owner))
         || holds_foul(world, &here.store, channel)
-        || here.store.quarantine().iter().any(|kept| kept.record.channel == channel)
+        || here
+            .store
+            .quarantine()
+            .iter()
+            .any(|kept| kept.record.channel == channel)
 }
 
 fn holds_foul(world: &World, store: &ModelStore, channel: Channel) -> bool {
@@ -88,7 +108,13 @@ fn passed_on(world: &World, channel: Channel, proof: Option<OwnerProof>) -> Chec
     if world.truth.doubtful.contains(&owner) {
         return Ok(());
     }
-    let life = |site| world.processes.iter().find(|process| process.site == site).map(|process| process.life);
+    let life = |site| {
+        world
+            .processes
+            .iter()
+            .find(|process| process.site == site)
+            .map(|process| process.life)
+    };
     let Some(theirs) = life(owner).map(|life| world.truth.lives[life].digest(channel, proof.seq)) else {
         return Ok(());
     };
@@ -100,7 +126,10 @@ fn passed_on(world: &World, channel: Channel, proof: Option<OwnerProof>) -> Chec
     if had || theirs.count == 0 {
         return Ok(());
     }
-    let what = format!("the primary passes on that {channel} is equal to its owner at {}, and it never was", proof.seq);
+    let what = format!(
+        "the primary passes on that {channel} is equal to its owner at {}, and it never was",
+        proof.seq
+    );
     Err(Violation::new(NAME, what))
 }
 
@@ -119,7 +148,13 @@ pub(super) fn at_peace(world: &World) -> Check {
             .into_iter()
             .map(|served| served.channel)
             .collect();
-        let followed: Vec<_> = here.store.hello_state().cursors.into_iter().map(|(channel, _)| channel).collect();
+        let followed: Vec<_> = here
+            .store
+            .hello_state()
+            .cursors
+            .into_iter()
+            .map(|(channel, _)| channel)
+            .collect();
         if followed != pulled {
             let what = format!("site {} follows {followed:?}, granted are {pulled:?}", here.site);
             return Err(Violation::new(NAME, what));

@@ -40,9 +40,13 @@ fn reaches(durable: Cursor, acked: Cursor) -> bool {
     match (durable, acked) {
         (Cursor::Following { seq }, Cursor::Following { seq: acked }) => seq >= acked,
         (Cursor::Following { seq }, Cursor::Loading { head, .. }) => seq >= head,
-        (Cursor::Loading { head, last }, Cursor::Loading { head: noted, last: acked }) => {
-            head == noted && last >= acked
-        }
+        (
+            Cursor::Loading { head, last },
+            Cursor::Loading {
+                head: noted,
+                last: acked,
+            },
+        ) => head == noted && last >= acked,
         (Cursor::Loading { .. }, Cursor::Following { .. }) => false,
     }
 }

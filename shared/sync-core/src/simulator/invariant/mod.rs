@@ -8,6 +8,7 @@ mod ledger;
 mod loss;
 mod once;
 mod order;
+mod orderly;
 mod owner;
 
 use supplysync_model::{Channel, RecordKey, Seq};
@@ -24,6 +25,7 @@ pub use ledger::invariant_p8_nothing_silent;
 pub use loss::invariant_p2_no_acknowledged_loss;
 pub use once::invariant_p3_exactly_once;
 pub use order::invariant_p6_order;
+pub use orderly::invariant_orderly;
 pub use owner::invariant_p1_single_writer;
 
 /// A promise that was broken.
@@ -60,6 +62,7 @@ pub fn after_step(world: &World, seen: &[Observation]) -> Check {
         invariant_p8_nothing_silent(world, observation)?;
         invariant_p10_right_identity(world, observation)?;
         invariant_p11_proven_equality(world, observation)?;
+        invariant_orderly(world, observation)?;
     }
     Ok(())
 }

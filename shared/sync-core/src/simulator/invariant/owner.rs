@@ -30,10 +30,8 @@ pub fn invariant_p1_single_writer(world: &World, seen: &Observation) -> Check {
                         return Err(Violation::new(NAME, what));
                     }
                     if !world.truth.written.contains(&(record.key, record.hash)) {
-                        let what = format!(
-                            "process {id} holds a version of {} that nobody wrote",
-                            record.key
-                        );
+                        let what =
+                            format!("process {id} holds a version of {} that nobody wrote", record.key);
                         return Err(Violation::new(NAME, what));
                     }
                 }

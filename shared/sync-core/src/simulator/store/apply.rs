@@ -135,12 +135,7 @@ impl ModelStore {
     }
 
     /// A load replaces a whole key range: what the sender does not have goes.
-    fn clear_leftovers(
-        &mut self,
-        part: &Part,
-        after: Option<RecordKey>,
-        last: Option<RecordKey>,
-    ) {
+    fn clear_leftovers(&mut self, part: &Part, after: Option<RecordKey>, last: Option<RecordKey>) {
         let leftovers: Vec<RecordKey> = self
             .feed(part.channel, 0)
             .map(|held| held.record.key)
@@ -186,7 +181,10 @@ impl ModelStore {
     }
 
     fn set_aside(&mut self, record: Record, from_site: SyncId, reason: Reason) {
-        let known = self.quarantine.iter().any(|kept| kept.open && kept.record == record);
+        let known = self
+            .quarantine
+            .iter()
+            .any(|kept| kept.open && kept.record == record);
         if !known {
             self.quarantine.push(Quarantined {
                 record,

@@ -80,7 +80,9 @@ impl ModelStore {
     fn beyond(&self, channel: Channel, cursor: Cursor) -> u64 {
         let beyond = self.feed(channel, 0).filter(|held| match cursor {
             Cursor::Following { seq } => held.seq > seq,
-            Cursor::Loading { head, last } => held.seq > head || last.is_none_or(|last| held.record.key > last),
+            Cursor::Loading { head, last } => {
+                held.seq > head || last.is_none_or(|last| held.record.key > last)
+            }
         });
         beyond.count() as u64
     }

@@ -12,8 +12,8 @@ mod peer;
 use std::collections::BTreeMap;
 
 use supplysync_model::{
-    Assignment, Chain, Channel, Checkpoint, Digest, Fault, FaultCode, Incarnation, Reason, Record, RecordHash,
-    RecordKey, Seq, StoreId, SyncId, Timestamp,
+    Assignment, Chain, Channel, Checkpoint, Digest, Fault, FaultCode, Incarnation, Reason, Record,
+    RecordHash, RecordKey, Seq, StoreId, SyncId, Timestamp,
 };
 
 use crate::{Comparison, Cursor, Direction, OwnerProof, Salt, extend_chain};
@@ -214,9 +214,7 @@ impl ModelStore {
             id: store.into(),
         };
         let held = &self.records.get(&key)?.record;
-        (!held.deleted)
-            .then(|| (self.bodies.assignment)(held))
-            .flatten()
+        (!held.deleted).then(|| (self.bodies.assignment)(held)).flatten()
     }
 
     /// Every assignment.
@@ -303,9 +301,9 @@ impl ModelStore {
     /// What we know of a peer's feed only ever grows.
     fn learn_checkpoint(&mut self, site: SyncId, seen: Checkpoint) {
         let peer = self.peers.entry(site).or_default();
-        let newer = peer.checkpoint.is_none_or(|known| {
-            known.incarnation != seen.incarnation || known.seq <= seen.seq
-        });
+        let newer = peer
+            .checkpoint
+            .is_none_or(|known| known.incarnation != seen.incarnation || known.seq <= seen.seq);
         if newer {
             peer.checkpoint = Some(seen);
         }

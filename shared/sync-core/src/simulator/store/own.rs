@@ -77,11 +77,7 @@ impl ModelStore {
             || existing.is_some_and(|held| held.channel != change.channel);
         if strange {
             let message = format!("{} does not belong in {}", change.key, change.channel);
-            return Err(fault(
-                FaultCode::InvalidArgument,
-                Reason::WRONG_CHANNEL,
-                message,
-            ));
+            return Err(fault(FaultCode::InvalidArgument, Reason::WRONG_CHANNEL, message));
         }
         let empty = change.deleted && change.channel.store().is_some();
         let body = if empty { Bytes::new() } else { change.body };

@@ -49,10 +49,11 @@ impl ModelStore {
                 Some(Cursor::Loading { head, last }) => self.load(channel, cursor, head, last, &mut room),
                 None => self.load(channel, None, head.seq, None, &mut room),
             };
+            let Some(part) = part else {
+                break;
+            };
             let caught_up = part.caught_up;
-            if caught_up || !part.records.is_empty() || part.from != Some(part.through) {
-                parts.push(part);
-            }
+            parts.push(part);
             if !caught_up {
                 break;
             }
@@ -60,11 +61,15 @@ impl ModelStore {
         Ok(Page { parts, head })
     }
 
-    fn follow(&self, direction: Direction, channel: Channel, after: Seq, room: &mut Room) -> Part {
+    /// `None` when there is something and no room for any of it; so for a load.
+    fn follow(&self, direction: Direction, channel: Channel, after: Seq, room: &mut Room) -> Option<Part> {
         let beyond = self
             .feed(channel, after)
             .filter(|held| direction == Direction::Pull || held.record.origin_site == self.sync_id);
         let (records, all) = room.take(beyond.map(|held| &held.record));
+        if records.is_empty() && !all {
+            return None;
+        }
         let last = records.last().and_then(|record| self.records.get(&record.key));
         let seq = if all {
             self.seq
@@ -72,7 +77,7 @@ impl ModelStore {
             last.map_or(after, |held| held.seq)
         };
         let from = Some(Cursor::Following { seq: after });
-        self.part(channel, from, Cursor::Following { seq }, all, records)
+        Some(self.part(channel, from, Cursor::Following { seq }, all, records))
     }
 
     fn load(
@@ -82,20 +87,20 @@ impl ModelStore {
         noted: Seq,
         after: Option<RecordKey>,
         room: &mut Room,
-    ) -> Part {
+    ) -> Option<Part> {
         let rest = self.records.values().filter(|held| {
             held.record.channel == channel && after.is_none_or(|after| held.record.key > after)
         });
         let (records, all) = room.take(rest.map(|held| &held.record));
         if !all {
-            let last = records.last().map(|record| record.key).or(after);
+            let last = Some(records.last()?.key);
             let through = Cursor::Loading { head: noted, last };
-            return self.part(channel, from, through, false, records);
+            return Some(self.part(channel, from, through, false, records));
         }
         // What moved beyond the noted head during the load is followed from there.
         let caught_up = self.feed(channel, noted).next().is_none();
         let seq = if caught_up { self.seq } else { noted };
-        self.part(channel, from, Cursor::Following { seq }, caught_up, records)
+        Some(self.part(channel, from, Cursor::Following { seq }, caught_up, records))
     }
 
     fn part(

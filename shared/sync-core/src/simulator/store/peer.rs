@@ -160,8 +160,7 @@ impl ModelStore {
     /// Forgets the cursors of channels that are no longer served to this site; a new grant loads afresh.
     pub fn forget_channels(&mut self, moment: Moment, channels: &[Channel]) {
         for channel in channels {
-            self.cursors
-                .remove(&(SyncId::PRIMARY, *channel, Direction::Pull));
+            self.cursors.remove(&(SyncId::PRIMARY, *channel, Direction::Pull));
         }
         self.commit(&[], moment);
     }

@@ -8,6 +8,7 @@ use super::process::{Connection, Running};
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::{Frame, Machine};
+use crate::simulator::words;
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, Mode, PrimaryMessage, Report, SatelliteMessage, TimerId,
     full_jitter, primary, satellite,
@@ -47,7 +48,11 @@ impl World {
         };
         self.last_connection += 1;
         let connection = self.last_connection;
-        note!(self, "site {} (process {process}) dials: {hello:?}", hello.sync_id);
+        note!(
+            self,
+            "site {} (process {process}) dials: {hello:?}",
+            hello.sync_id
+        );
         self.connections.insert(
             connection,
             Connection {
@@ -66,7 +71,10 @@ impl World {
             software_version: "simulator".to_owned(),
             limits,
         })));
-        let calling = Machine::Satellite(Box::new(satellite::Session::new(satellite::Setup { mode, limits })));
+        let calling = Machine::Satellite(Box::new(satellite::Session::new(satellite::Setup {
+            mode,
+            limits,
+        })));
         for (id, machine) in [(0, answering), (process, calling)] {
             let running = Running {
                 machine,
@@ -237,17 +245,13 @@ impl World {
 
     fn close(&mut self, at: At, reason: CloseReason) {
         note!(self, "{:?} of {} closes: {reason:?}", at.end, at.connection);
+        self.seen.push(Observation::Closed(at, reason.clone()));
         let running = self.processes[at.process].sessions.remove(&at.connection);
         self.hang_up(at.connection, at.end);
         match reason {
             CloseReason::Drained => self.count(Deed::SessionDrained),
             CloseReason::Fenced => self.count(Deed::SessionFenced),
-            CloseReason::LinkLost
-                if self
-                    .connections
-                    .get(&at.connection)
-                    .is_some_and(|link| link.dead) =>
-            {
+            CloseReason::LinkLost if self.connections.get(&at.connection).is_some_and(|link| link.dead) => {
                 self.count(Deed::LinkSilent);
             }
             _ => {}
@@ -277,7 +281,9 @@ impl World {
     }
 
     fn report(&mut self, at: At, report: Report) {
-        note!(self, "{:?} of {} reports {report:?}", at.end, at.connection);
+        if let Some(words) = self.history.is_kept().then(|| words::report(&report)).flatten() {
+            note!(self, "{:?} of {} reports {words}", at.end, at.connection);
+        }
         match report {
             Report::Ready { .. } if at.end == End::Satellite => {
                 self.processes[at.process].attempt = 0;
@@ -324,7 +330,11 @@ impl World {
         if !of.up || of.run != run {
             return Vec::new();
         }
-        let end = if process == 0 { End::Primary } else { End::Satellite };
+        let end = if process == 0 {
+            End::Primary
+        } else {
+            End::Satellite
+        };
         of.sessions.keys().map(|connection| (*connection, end)).collect()
     }
 

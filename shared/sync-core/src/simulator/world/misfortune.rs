@@ -9,11 +9,12 @@ use super::{Observation, World, note};
 use crate::Mode;
 use crate::simulator::body;
 use crate::simulator::counts::Deed;
+use crate::simulator::words;
 
 impl World {
     pub(super) fn misfortune(&mut self) {
         match self.rng.random_range(0..100) {
-            0..=19 => {
+            0..=15 => {
                 let everywhere: Vec<_> = (0..self.processes.len()).collect();
                 if let Some(process) = self.pick(&everywhere)
                     && self.processes[process].up
@@ -22,16 +23,16 @@ impl World {
                     self.crash(process);
                 }
             }
-            20..=44 => self.cut_some_link(),
-            45..=54 => {
+            16..=39 => self.cut_some_link(),
+            40..=49 => {
                 let satellites: Vec<_> = self.satellites().collect();
                 if let Some(process) = self.pick(&satellites) {
                     self.processes[process].reachable ^= true;
                 }
             }
-            55..=69 => self.write_under_stale_epoch(),
-            70..=84 => self.spoil_a_copy(),
-            85..=93 => self.restore(),
+            50..=63 => self.write_under_stale_epoch(),
+            64..=78 => self.spoil_a_copy(),
+            79..=88 => self.restore(),
             _ => self.clone_a_satellite(),
         }
     }
@@ -49,7 +50,11 @@ impl World {
         crashed.stopping = false;
         crashed.run += 1;
         let sessions = std::mem::take(&mut crashed.sessions);
-        let end = if process == 0 { End::Primary } else { End::Satellite };
+        let end = if process == 0 {
+            End::Primary
+        } else {
+            End::Satellite
+        };
         for connection in sessions.into_keys() {
             if self.rng.random_bool(0.3) {
                 // Power is gone: nobody says that the stream has ended.
@@ -101,8 +106,7 @@ impl World {
         for (end, told) in [(End::Primary, primary), (End::Satellite, satellite)] {
             if told {
                 let delay = self.delay();
-                self.queue
-                    .push(self.now + delay, Event::Ended(connection, end));
+                self.queue.push(self.now + delay, Event::Ended(connection, end));
             }
         }
     }
@@ -146,7 +150,11 @@ impl World {
         let Some(channel) = self.pick(&copied) else {
             return;
         };
-        let kind = if channel == Channel::Master { Kind::UNIT } else { Kind::TRANSACTION };
+        let kind = if channel == Channel::Master {
+            Kind::UNIT
+        } else {
+            Kind::TRANSACTION
+        };
         let Some(mut record) = self.some_record(process, channel, kind) else {
             return;
         };
@@ -188,10 +196,11 @@ impl World {
         note!(
             self,
             "process {process} has {} written past the checks",
-            record.key
+            words::key(record.key)
         );
         self.truth.foul.insert((process, record.key, record.hash));
-        self.truth.foul_last.insert((process, record.key), record.hash);
+        let last = (record.channel, record.hash);
+        self.truth.foul_last.insert((process, record.key), last);
         self.after_commit(process, before);
     }
 
@@ -219,12 +228,14 @@ impl World {
         };
         restored.store = backup;
         restored.life = self.truth.begin_life(&restored.store, Some(restored.life));
-        self.truth
-            .look_afresh(process, restored.life, &restored.store);
+        self.truth.look_afresh(process, restored.life, &restored.store);
         self.truth.doubtful.insert(restored.site);
         let store = &restored.store;
-        self.truth.foul_last.retain(|(at, key), hash| {
-            *at != process || store.get_record(*key).is_some_and(|held| held.record.hash == *hash)
+        self.truth.foul_last.retain(|(at, key), (_, hash)| {
+            *at != process
+                || store
+                    .get_record(*key)
+                    .is_some_and(|held| held.record.hash == *hash)
         });
         note!(
             self,
@@ -246,7 +257,11 @@ impl World {
         };
         let of = &self.processes[original];
         let life = self.truth.begin_life(&of.store, Some(of.life));
-        let mode = if self.rng.random_bool(0.5) { Mode::Live } else { Mode::Drain };
+        let mode = if self.rng.random_bool(0.5) {
+            Mode::Live
+        } else {
+            Mode::Drain
+        };
         let twin = Process::new(of.store.clone(), life, mode, of.interval);
         self.truth.doubtful.insert(twin.site);
         let id = self.processes.len();

@@ -21,7 +21,7 @@ use super::invariant::{self, Violation};
 use super::profile::Profile;
 use super::store::Moment;
 use super::truth::Truth;
-use crate::{Ack, ApplyOutcome, ApplyRequest};
+use crate::{Ack, ApplyOutcome, ApplyRequest, CloseReason, Cursor};
 use event::{At, ConnectionId, Event, ProcessId, Queue};
 use process::{Connection, Process};
 
@@ -49,6 +49,8 @@ pub enum Observation {
         life: usize,
         /// The batch.
         request: ApplyRequest,
+        /// Where the receiver stood in its channels before.
+        stood: Vec<Option<Cursor>>,
         /// What became of it.
         outcome: ApplyOutcome,
         /// The point of the sender's feed that was known here before.
@@ -60,6 +62,10 @@ pub enum Observation {
     Leased(SyncId, usize, Option<Checkpoint>),
     /// The primary let batches flow between itself and a database in this life.
     Admitted(SyncId, usize),
+    /// A session made its end store something for this peer.
+    Spoke(At, SyncId),
+    /// A session ended.
+    Closed(At, CloseReason),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }
@@ -218,6 +224,11 @@ impl World {
     fn lasts(&self, at: At) -> bool {
         let process = &self.processes[at.process];
         process.up && process.run == at.run
+    }
+
+    /// Whether nothing goes wrong in this world.
+    pub(super) fn is_kind(&self) -> bool {
+        self.profile.kind
     }
 
     /// The satellites' processes.

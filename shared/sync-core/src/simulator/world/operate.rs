@@ -9,6 +9,7 @@ use super::{Observation, World, note};
 use crate::simulator::body::{self, BODIES, Reference};
 use crate::simulator::counts::Deed;
 use crate::simulator::store::OwnChange;
+use crate::simulator::words;
 use crate::{Input, Mode};
 
 /// How long a stop in order may take, in milliseconds.
@@ -74,7 +75,7 @@ impl World {
             "process {process} writes {:?}",
             written
                 .iter()
-                .map(|written| (written.key.to_string(), written.etag.revision))
+                .map(|written| format!("{} as {}", words::key(written.key), written.etag.revision))
                 .collect::<Vec<_>>()
         );
         self.after_commit(process, before);
@@ -100,7 +101,11 @@ impl World {
             if key == new {
                 [&mut self.units, &mut self.items, &mut self.names][kind].push(key);
             }
-            self.count(if retire { Deed::MasterRetired } else { Deed::MasterEdited });
+            self.count(if retire {
+                Deed::MasterRetired
+            } else {
+                Deed::MasterEdited
+            });
         }
     }
 
@@ -183,7 +188,11 @@ impl World {
         };
         let [stock, history] = Channel::of_store(store);
         let line = self.rng.random_bool(0.4);
-        let (kind, channel) = if line { (Kind::STOCK_LINE, stock) } else { (Kind::TRANSACTION, history) };
+        let (kind, channel) = if line {
+            (Kind::STOCK_LINE, stock)
+        } else {
+            (Kind::TRANSACTION, history)
+        };
         let Some(known) = self.reference(process, kind, channel) else {
             return;
         };
@@ -311,8 +320,7 @@ impl World {
         for (connection, end) in self.sessions_of(process, run) {
             self.drive(connection, end, Input::Stop);
         }
-        self.queue
-            .push(self.now + STOP_MS, Event::Down(process, run));
+        self.queue.push(self.now + STOP_MS, Event::Down(process, run));
     }
 
     pub(super) fn start(&mut self, process: ProcessId) {

@@ -1,13 +1,22 @@
 //! What the stores do for the machines: each operation later than asked, its completion later still, and a crash
 //! possible before, between and after.
 
-use supplysync_model::{Fault, FaultCode, Kind, Reason};
+use rand::Rng;
+use supplysync_model::{Checkpoint, Fault, FaultCode, Kind, Reason};
 
 use super::event::{At, End, Event, ProcessId};
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
-use crate::{ApplyOutcome, ApplyRequest, Cursor, Effect, Input, OpId};
+use crate::simulator::words;
+use crate::{ApplyOutcome, ApplyRequest, Cursor, Effect, Input, OpId, Part};
+
+/// What a receiver's store was like before a batch.
+struct Before {
+    known: Option<Checkpoint>,
+    stood: Vec<Option<Cursor>>,
+    aside: usize,
+}
 
 impl World {
     pub(super) fn execute(&mut self, at: At, effect: Effect<Frame>) {
@@ -20,7 +29,7 @@ impl World {
             return self.crash(at.process);
         }
         let orphan = !self.processes[at.process].sessions.contains_key(&at.connection);
-        if orphan && self.number() % 2 == 0 {
+        if orphan && (self.profile.kind || self.rng.random_bool(0.5)) {
             // Whoever closed the session threw away what had not begun.
             return;
         }
@@ -90,13 +99,18 @@ impl World {
             Effect::RecordAck(op, ack) => {
                 let lease = (at.end == End::Primary).then_some(at.connection);
                 match store.record_ack(moment, peer, lease, &ack) {
-                    Ok(()) => Input::AckRecorded(op),
+                    Ok(()) => {
+                        self.seen.push(Observation::Spoke(at, peer));
+                        Input::AckRecorded(op)
+                    }
                     Err(fault) => Input::Failed(op, fault),
                 }
             }
             Effect::Forget(op, channels) => {
                 store.forget_channels(moment, &channels);
-                note!(self, "process {} forgets {channels:?}", at.process);
+                for channel in channels {
+                    note!(self, "process {} forgets {}", at.process, words::channel(channel));
+                }
                 self.counts.count(Deed::CursorForgotten);
                 Input::Forgotten(op)
             }
@@ -120,17 +134,24 @@ impl World {
         let run = self.processes[process].run;
         self.seen.push(Observation::Committed(process));
         let delay = self.delay();
-        self.queue
-            .push(self.now + delay, Event::HeadMoved(process, run));
+        self.queue.push(self.now + delay, Event::HeadMoved(process, run));
     }
 
     fn apply(&mut self, at: At, op: OpId, request: ApplyRequest) -> Input<Frame> {
         let moment = self.moment();
         let store = &mut self.processes[at.process].store;
-        let known = store.peer(request.peer).checkpoint;
+        let stands = |part: &Part| {
+            let row = store.cursor(request.peer, part.channel, request.direction);
+            row.map(|row| row.cursor)
+        };
+        let before = Before {
+            known: store.peer(request.peer).checkpoint,
+            stood: request.parts.iter().map(stands).collect(),
+            aside: store.quarantine().len(),
+        };
         match store.apply(moment, request.clone()) {
             Ok(outcome) => {
-                self.applied(at, request, &outcome, known);
+                self.applied(at, request, &outcome, before);
                 Input::Applied(op, outcome)
             }
             Err(fault) => {
@@ -140,20 +161,14 @@ impl World {
         }
     }
 
-    fn applied(
-        &mut self,
-        at: At,
-        request: ApplyRequest,
-        outcome: &ApplyOutcome,
-        known: Option<supplysync_model::Checkpoint>,
-    ) {
+    fn applied(&mut self, at: At, request: ApplyRequest, outcome: &ApplyOutcome, before: Before) {
         note!(
             self,
-            "process {} applied {} records, {} duplicates, refused {:?}, head {}",
+            "process {} applied {} records, {} duplicates, {} refused, head {}",
             at.process,
             outcome.applied,
             outcome.duplicates,
-            outcome.refused,
+            outcome.refused.len(),
             outcome.head.seq
         );
         debug_assert_eq!(request.direction, World::direction_of(at.end));
@@ -166,6 +181,9 @@ impl World {
         self.counts.add(Deed::DuplicateApplied, outcome.duplicates);
         self.counts
             .add(Deed::ChangeQuarantined, outcome.refused.len() as u64);
+        let aside = self.processes[at.process].store.quarantine().len() - before.aside;
+        let own = aside.saturating_sub(outcome.refused.len());
+        self.counts.add(Deed::LocalWorkKept, own as u64);
         for comparison in &outcome.comparisons {
             if comparison.explained {
                 self.counts.count(Deed::DifferenceExplained);
@@ -182,21 +200,22 @@ impl World {
             self.settings_moved(at.process);
         }
         let life = self.connections.get(&at.connection).map_or(0, |link| link.life);
-        self.seen.push(Observation::Committed(at.process));
+        self.seen.push(Observation::Spoke(at, request.peer));
         self.seen.push(Observation::Applied {
             process: at.process,
             life,
             request,
+            stood: before.stood,
             outcome: outcome.clone(),
-            known,
+            known: before.known,
         });
+        self.seen.push(Observation::Committed(at.process));
     }
 
     pub(super) fn settings_moved(&mut self, process: ProcessId) {
         let run = self.processes[process].run;
         let delay = self.delay();
-        self.queue
-            .push(self.now + delay, Event::Settings(process, run));
+        self.queue.push(self.now + delay, Event::Settings(process, run));
     }
 
     fn fence_others(&mut self, at: At) {

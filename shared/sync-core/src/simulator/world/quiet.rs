@@ -91,9 +91,7 @@ impl World {
             let row = here
                 .store
                 .cursor(there.site, served.channel, here.store.receives());
-            let known = there
-                .store
-                .cursor(here.site, served.channel, there.store.sends());
+            let known = there.store.cursor(here.site, served.channel, there.store.sends());
             row.is_some_and(|row| {
                 row.caught_up
                     && invariant::is_passed(&there.store, served.channel, row.cursor)
@@ -130,7 +128,10 @@ impl World {
     }
 
     fn no_peace(&self) -> Violation {
-        let mut what = format!("no peace after {PATIENCE_MS} ms; told apart: {}", self.twins_are_told_apart());
+        let mut what = format!(
+            "no peace after {PATIENCE_MS} ms; told apart: {}",
+            self.twins_are_told_apart()
+        );
         for satellite in self.satellites() {
             let process = &self.processes[satellite];
             what.push_str(&format!(

@@ -25,7 +25,11 @@ impl World {
             let Some(site) = SyncId::new(number) else {
                 continue;
             };
-            let mode = if self.rng.random_bool(0.6) { Mode::Live } else { Mode::Drain };
+            let mode = if self.rng.random_bool(0.6) {
+                Mode::Live
+            } else {
+                Mode::Drain
+            };
             let store = ModelStore::init(site, format!("site {number}"), None, BODIES);
             let process = self.add_process(store, mode);
             let key = key(Kind::SITE, site.into());

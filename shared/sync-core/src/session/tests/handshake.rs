@@ -1,0 +1,238 @@
+//! The handshake: who is let in, who is told what, and that nothing flows before the lease.
+
+use supplysync_model::{Chain, Channel, Checkpoint, Reason, SyncId};
+
+use crate::{
+    CloseReason, Cursor, Effect, Input, LineageVerdict, Mode, PeerState, PrimaryMessage, Refused, Report,
+    SatelliteMessage, primary,
+};
+
+use super::fixture::*;
+use super::laws::{Watched, op_of};
+
+type Out = Vec<Effect<PrimaryMessage>>;
+
+fn opened(state: PeerState) -> (Watched<primary::Session>, Out) {
+    opened_by(hello(), state)
+}
+
+fn opened_by(hello: crate::Hello, state: PeerState) -> (Watched<primary::Session>, Out) {
+    let mut machine = Watched::new(a_primary());
+    machine.feed(Input::Connected {
+        hello: None,
+        push: Vec::new(),
+    });
+    let effects = machine.feed(Input::Received(SatelliteMessage::Hello(hello)));
+    let Some(op) = effects.iter().find_map(op_of) else {
+        return (machine, effects);
+    };
+    let effects = machine.feed(Input::PeerOpened(op, state));
+    (machine, effects)
+}
+
+fn refusal(effects: &Out) -> Option<&str> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Send(PrimaryMessage::Refused(refused)) => Some(refused.reason.as_str()),
+        _ => None,
+    })
+}
+
+fn welcomed(effects: &Out) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Send(PrimaryMessage::Welcome(_))))
+}
+
+#[test]
+fn batches_flow_only_after_lineage_lease_and_a_second_look() {
+    let (mut machine, effects) = opened(peer_state());
+    assert!(welcomed(&effects));
+    let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
+        incarnation: life(1),
+    }));
+    assert!(matches!(effects[..], [Effect::GrantLease(_, incarnation)] if incarnation == life(1)));
+    let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
+    assert!(matches!(effects[..], [Effect::OpenPeer(..)]));
+    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
+    assert!(matches!(effects[0], Effect::Send(PrimaryMessage::Ready)));
+    assert!(matches!(effects.last(), Some(Effect::ReadPage(..))));
+}
+
+#[test]
+fn a_session_that_moved_the_site_meanwhile_ends_this_one() {
+    let (mut machine, _) = opened(peer_state());
+    let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
+        incarnation: life(1),
+    }));
+    let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
+    let moved = PeerState {
+        checkpoint: Some(point(16)),
+        ..peer_state()
+    };
+    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), moved));
+    assert_eq!(refusal(&effects), Some(Reason::SESSION_FENCED.0));
+    assert_eq!(effects.last(), Some(&Effect::Close(CloseReason::Fenced)));
+}
+
+#[test]
+fn a_database_that_is_behind_what_is_known_of_it_is_refused() {
+    let known = |checkpoint| PeerState {
+        checkpoint: Some(checkpoint),
+        ..peer_state()
+    };
+    let other_chain = Checkpoint {
+        chain: Chain([99; 16]),
+        ..point(20)
+    };
+    let other_life = PeerState {
+        incarnation: Some(life(2)),
+        ..peer_state()
+    };
+    for state in [known(point(21)), known(other_chain), other_life] {
+        let (_, effects) = opened(state);
+        assert_eq!(
+            refusal(&effects),
+            Some(Reason::SATELLITE_LINEAGE_BROKEN.0),
+            "{effects:?}"
+        );
+        assert!(effects.contains(&Effect::Report(Report::LineageBroken { site: site() })));
+    }
+    assert!(welcomed(&opened(known(point(20))).1), "a lost ack is no break");
+}
+
+#[test]
+fn an_empty_database_is_let_in_only_while_nothing_came_from_the_site() {
+    let empty = crate::Hello {
+        incarnation: None,
+        head: None,
+        checkpoint: None,
+        cursors: Vec::new(),
+        ..hello()
+    };
+    let (_, effects) = opened_by(empty.clone(), peer_state());
+    assert_eq!(refusal(&effects), Some(Reason::SATELLITE_LINEAGE_BROKEN.0));
+    let unheard = PeerState {
+        incarnation: None,
+        checkpoint: None,
+        ..peer_state()
+    };
+    assert!(welcomed(&opened_by(empty, unheard).1));
+}
+
+#[test]
+fn a_primary_that_does_not_know_its_own_past_says_so() {
+    let broken = PeerState {
+        lineage: LineageVerdict::Broken,
+        ..peer_state()
+    };
+    let (_, effects) = opened(broken);
+    assert_eq!(refusal(&effects), Some(Reason::PRIMARY_LINEAGE_BROKEN.0));
+    let site = SyncId::PRIMARY;
+    assert!(effects.contains(&Effect::Report(Report::LineageBroken { site })));
+    let old = PeerState {
+        lineage: LineageVerdict::BelowFloor,
+        ..peer_state()
+    };
+    assert!(
+        welcomed(&opened(old).1),
+        "a peer that is only old is under no suspicion"
+    );
+}
+
+#[test]
+fn a_hello_of_another_site_protocol_or_past_is_refused() {
+    let other = crate::Hello {
+        sync_id: SyncId::new(SITE + 1).unwrap(),
+        ..hello()
+    };
+    assert_eq!(
+        refusal(&opened_by(other, peer_state()).1),
+        Some(Reason::IDENTITY_REFUSED.0)
+    );
+    let newer = crate::Hello {
+        protocol_min: 2,
+        protocol_max: 3,
+        ..hello()
+    };
+    assert_eq!(
+        refusal(&opened_by(newer, peer_state()).1),
+        Some(Reason::PROTOCOL_UNSUPPORTED.0)
+    );
+    let beyond = crate::Hello {
+        cursors: vec![(Channel::Master, Cursor::Following { seq: 11 })],
+        ..hello()
+    };
+    assert_eq!(
+        refusal(&opened_by(beyond, peer_state()).1),
+        Some(Reason::PROTOCOL_VIOLATION.0)
+    );
+}
+
+#[test]
+fn a_satellite_checks_its_own_past_before_it_goes_on() {
+    let mut machine = Watched::new(a_satellite(Mode::Live));
+    machine.feed(Input::Connected {
+        hello: Some(hello()),
+        push: vec![stock(1)],
+    });
+    let effects = machine.feed(Input::Received(PrimaryMessage::Welcome(welcome())));
+    assert!(matches!(effects[..], [Effect::CheckLineage(_, Some(held))] if held == point(15)));
+    let op = op_of(&effects[0]).unwrap();
+    let effects = machine.feed(Input::LineageChecked(op, LineageVerdict::Broken));
+    assert_eq!(effects[0], Effect::Send(SatelliteMessage::LineageBroken));
+    assert!(matches!(
+        effects.last(),
+        Some(Effect::Close(CloseReason::Refused(_)))
+    ));
+}
+
+#[test]
+fn a_satellite_stores_a_new_incarnation_before_it_says_so() {
+    let mut machine = Watched::new(a_satellite(Mode::Live));
+    machine.feed(Input::Connected {
+        hello: Some(crate::Hello {
+            incarnation: None,
+            head: None,
+            checkpoint: None,
+            cursors: Vec::new(),
+            ..hello()
+        }),
+        push: Vec::new(),
+    });
+    let effects = machine.feed(Input::Received(PrimaryMessage::Welcome(crate::Welcome {
+        assigned_incarnation: Some(life(2)),
+        checkpoint: None,
+        cursors: Vec::new(),
+        ..welcome()
+    })));
+    let op = op_of(&effects[0]).unwrap();
+    let effects = machine.feed(Input::LineageChecked(op, LineageVerdict::Known));
+    assert!(matches!(effects[..], [Effect::AdoptIncarnation(_, incarnation)] if incarnation == life(2)));
+    let effects = machine.feed(Input::IncarnationAdopted(op_of(&effects[0]).unwrap()));
+    let said = SatelliteMessage::LineageOk { incarnation: life(2) };
+    assert_eq!(effects, vec![Effect::Send(said)]);
+}
+
+#[test]
+fn a_refusal_for_lineage_freezes_the_satellite_and_a_fence_does_not() {
+    let refusals = [
+        (Reason::SATELLITE_LINEAGE_BROKEN, Some(site())),
+        (Reason::PRIMARY_LINEAGE_BROKEN, Some(SyncId::PRIMARY)),
+        (Reason::SHUTTING_DOWN, None),
+    ];
+    for (reason, suspect) in refusals {
+        let mut machine = Watched::new(a_satellite(Mode::Live));
+        machine.feed(Input::Connected {
+            hello: Some(hello()),
+            push: Vec::new(),
+        });
+        let effects = machine.feed(Input::Received(PrimaryMessage::Refused(Refused::new(
+            reason, "no",
+        ))));
+        let reported = effects.iter().find_map(|effect| match effect {
+            Effect::Report(Report::LineageBroken { site }) => Some(*site),
+            _ => None,
+        });
+        assert_eq!(reported, suspect);
+    }
+}

@@ -1,0 +1,26 @@
+//! Where nothing goes wrong, no session ends by a fault: one that heals itself is a fault all the same.
+
+use supplysync_model::Reason;
+
+use super::{Check, Violation};
+use crate::CloseReason;
+use crate::simulator::world::{Observation, World};
+
+const NAME: &str = "invariant_orderly";
+
+/// In a world without misfortune nobody breaks the protocol and no operation fails.
+pub fn invariant_orderly(world: &World, seen: &Observation) -> Check {
+    let Observation::Closed(at, reason) = seen else {
+        return Ok(());
+    };
+    let disorder = match reason {
+        CloseReason::Failed(_) => true,
+        CloseReason::Refused(refused) => refused.reason != Reason::SHUTTING_DOWN.0,
+        _ => false,
+    };
+    if !world.is_kind() || !disorder {
+        return Ok(());
+    }
+    let what = format!("{:?} of {} ended with {reason:?}", at.end, at.connection);
+    Err(Violation::new(NAME, what))
+}
