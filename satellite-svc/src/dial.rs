@@ -126,8 +126,9 @@ impl Dialler {
     }
 
     async fn connect(&self) -> Result<Link<Incoming, Outgoing>, Fault> {
-        let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
-        let mut request = tonic::Request::new(ReceiverStream::new(frames));
+        let (outgoing, frames) = mpsc::channel::<Box<Outgoing>>(SEND_BUFFER);
+        let frames = ReceiverStream::new(frames).map(|frame| *frame);
+        let mut request = tonic::Request::new(frames);
         let password = read_password(&self.primary.password_file)?;
         self.introduce(request.metadata_mut(), &password);
         let channel = self.primary.endpoint.connect().await?;

@@ -129,7 +129,11 @@ impl Inner {
         });
     }
 
-    fn begin(&self, admitted: Admitted, body: Body) -> Result<mpsc::Receiver<v1::PrimaryMessage>, Fault> {
+    fn begin(
+        &self,
+        admitted: Admitted,
+        body: Body,
+    ) -> Result<mpsc::Receiver<Box<v1::PrimaryMessage>>, Fault> {
         // 40 bits: short in logs, and unlikely enough to come twice to a site.
         let session = (self.program.random.u64() >> 24).max(1);
         let place = self.open.enter(admitted.site, session)?;
@@ -147,7 +151,7 @@ impl Inner {
             stop: self.program.stop.clone(),
             on_lease: place.on_lease(),
         };
-        let running = run_primary(self.sessions.clone(), guest, link);
+        let running = Box::pin(run_primary(self.sessions.clone(), guest, link));
         let task = self.users.track_future(async move {
             running.await;
             drop(place);

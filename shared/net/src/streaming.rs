@@ -41,8 +41,8 @@ pub fn messages<M: Message + Default>(
 }
 
 /// The answer: these messages, each in one frame, then the status OK.
-pub fn answer<M: Message>(messages: impl Stream<Item = M> + Send + 'static) -> Response<Body> {
-    let frames = messages.map(|message| http_body::Frame::data(framed(&message)));
+pub fn answer<M: Message>(messages: impl Stream<Item = Box<M>> + Send + 'static) -> Response<Body> {
+    let frames = messages.map(|message| http_body::Frame::data(framed(&*message)));
     let mut trailers = HeaderMap::new();
     trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
     let end = stream::once(std::future::ready(http_body::Frame::trailers(trailers)));
@@ -211,7 +211,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_what_the_reader_reads_and_ends_well() {
-        let response = answer(stream::iter(["one".to_owned(), "another".to_owned()]));
+        let response = answer(stream::iter(
+            ["one", "another"].map(|text| Box::new(text.to_owned())),
+        ));
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/grpc");
         let collected = response.into_body().collect().await.unwrap();
         assert_eq!(collected.trailers().unwrap()[Status::GRPC_STATUS], "0");

@@ -12,6 +12,8 @@ use super::stage::Stage;
 
 /// Records in the load.
 const RECORDS: u64 = 20_000;
+/// The power is cut once more than these have arrived.
+const PART: u64 = RECORDS / 4;
 /// The satellite whose power is cut.
 const VICTIM: u16 = 4;
 /// How closely the load is watched, so that it is cut in the middle.
@@ -54,7 +56,7 @@ async fn cut_in_the_middle(cast: &mut Cast, stage: &mut Stage, first: u64) -> Ou
     let watch = within(
         "the load to be under way",
         ARRIVAL_LIMIT,
-        first_beyond(victim, before),
+        first_beyond(victim, before + PART),
     );
     let (imported, at_the_cut) = futures::future::try_join(import, watch).await?;
     let created: u64 = imported.counts.iter().map(|counts| counts.created).sum();
@@ -75,11 +77,11 @@ async fn cut_in_the_middle(cast: &mut Cast, stage: &mut Stage, first: u64) -> Ou
     })
 }
 
-/// The first count that is more than `before`.
-async fn first_beyond(client: &Client, before: u64) -> Outcome<u64> {
+/// The first count that is more than `count`.
+async fn first_beyond(client: &Client, count: u64) -> Outcome<u64> {
     loop {
         let records = client.records(MASTER).await?;
-        if records > before {
+        if records > count {
             return Ok(records);
         }
         tokio::time::sleep(GLANCE).await;

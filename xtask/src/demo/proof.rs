@@ -37,7 +37,9 @@ async fn stock_on_hand(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
     )
     .await?;
     stage.say("Stock on hand:");
-    let rows = report.rows.iter().map(|row| {
+    let mut rows: Vec<_> = report.rows.iter().collect();
+    rows.sort_by_key(|row| (&row.item_code, &row.store_code));
+    let rows = rows.into_iter().map(|row| {
         let mark = if row.item_retired { " (retired)" } else { "" };
         let item = format!("{}{mark}", row.item_name);
         vec![
@@ -73,12 +75,12 @@ async fn stock_on_hand(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
 }
 
 async fn verify(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
-    stage.say("The proof of equality (Verify), one row for each channel and receiver:");
+    stage.say("The proof of equality (Verify), asked at both ends; channels without records are left out:");
     let mut rows = Vec::new();
-    let mut checked = 0;
+    let (mut compared, mut checked) = (0, 0);
     for sync_id in std::iter::once(PRIMARY).chain(SATELLITES) {
         let client = cast.client(sync_id)?;
-        let answer = eventually("every copy to be compared", ARRIVAL_LIMIT, || compared(client)).await?;
+        let answer = eventually("every copy to be compared", ARRIVAL_LIMIT, || verified(client)).await?;
         checked += answer.records_checked;
         let site = format!("site {sync_id}");
         stage.must(
@@ -87,7 +89,10 @@ async fn verify(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
             "",
             || format!("{site}: {:?} {:?}", answer.findings, differing(&answer)),
         )?;
-        rows.extend(answer.channels.iter().filter(|row| row.peer != 0).map(|row| {
+        let with_a_peer = answer.channels.iter().filter(|row| row.peer != 0);
+        compared += with_a_peer.clone().count();
+        let filled = with_a_peer.filter(|row| row.own_count + row.peer_count > 0);
+        rows.extend(filled.map(|row| {
             let digest = row.own_digest.get(..12).unwrap_or_default();
             vec![
                 site.clone(),
@@ -100,7 +105,6 @@ async fn verify(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
             ]
         }));
     }
-    let compared = rows.len();
     stage.table(
         &["asked", "channel", "with", "here", "there", "digest", "at seq"],
         rows,
@@ -111,7 +115,7 @@ async fn verify(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
 }
 
 /// The verification of everything, once nothing is left to compare.
-async fn compared(client: &Client) -> Outcome<Option<VerifyResponse>> {
+async fn verified(client: &Client) -> Outcome<Option<VerifyResponse>> {
     let answer = client
         .diagnostics()
         .verify(VerifyRequest { deep: true })
@@ -155,8 +159,9 @@ async fn ledger(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
         .filter(|row| row.owner_records != row.held + row.quarantined)
         .collect();
     let total = rows.len();
-    stage.say("The ledger: what each owner has, and where it is, counted by each end for itself:");
-    let shown = rows.iter().map(|row| {
+    stage.say("The ledger: what each owner has, and where it is, counted by each end for itself; empty stores are left out:");
+    let filled = rows.iter().filter(|row| row.owner_records + row.held > 0);
+    let shown = filled.map(|row| {
         let store = if row.store_code.is_empty() {
             &row.store_name
         } else {

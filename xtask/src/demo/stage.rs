@@ -57,8 +57,8 @@ impl Stage {
     pub fn step(&mut self, title: &str) {
         let number = self.steps.len() + 1;
         let heading = format!("{number}. {title}");
-        self.say("");
-        self.say(&if self.terminal {
+        self.write("");
+        self.write(&if self.terminal {
             format!("\x1b[1m{heading}\x1b[0m")
         } else {
             heading
@@ -72,14 +72,18 @@ impl Stage {
 
     /// A line for people.
     pub fn say(&self, line: &str) {
+        let indent = if self.steps.is_empty() || self.ended || line.is_empty() {
+            ""
+        } else {
+            "   "
+        };
+        self.write(&format!("{indent}{line}"));
+    }
+
+    fn write(&self, line: &str) {
         if self.form == Form::Text {
-            let indent = if self.steps.is_empty() || line.is_empty() {
-                ""
-            } else {
-                "   "
-            };
             // A closed pipe must not end the demo before it has cleaned up.
-            let _ = writeln!(std::io::stdout(), "{indent}{line}");
+            let _ = writeln!(std::io::stdout(), "{line}");
         }
     }
 

@@ -19,35 +19,52 @@ const QUESTIONS: &[(u16, &str, &str)] = &[
 
 /// Prints the lines, and waits for ever: Ctrl-C ends the demo from outside.
 pub async fn stay(cast: &Cast, stage: &Stage) -> Outcome<()> {
+    let folder = cast.network.folder().display();
     stage.say("");
-    stage.say("Everything is still running. The operator's certificate of each site opens it:");
-    for site in cast.network.sites() {
-        let operator = site.operator();
-        stage.say("");
-        stage.say(&format!("  # site {}, {}", site.sync_id(), site.name()));
-        stage.say(&format!(
-            "  S{}=\"-cacert {} -cert {} -key {} localhost:{}\"",
-            site.sync_id(),
-            operator.authority.display(),
-            operator.certificate.display(),
-            operator.key.display(),
-            site.grpc().port()
-        ));
-    }
+    stage.say("Everything is still running. These lines work in any shell:");
     stage.say("");
-    stage.say(&format!("  grpcurl $S{PRIMARY} list"));
+    stage.say(&format!("  cd {folder}"));
+    stage.say(&format!("  {} list", grpcurl(cast, PRIMARY, "")?));
     for (site, method, request) in QUESTIONS {
-        let request = request.replace("STORE", COPIED_STORE);
+        let request = format!(" -d '{}'", request.replace("STORE", COPIED_STORE));
+        let call = grpcurl(cast, *site, &request)?;
+        stage.say(&format!("  {call} supplysync.v1.{method}"));
+    }
+    stage.say("");
+    for site in cast.network.sites() {
         stage.say(&format!(
-            "  grpcurl -d '{request}' $S{site} supplysync.v1.{method}"
+            "  site {}  {}  {}",
+            site.sync_id(),
+            site.url(),
+            site.name()
         ));
     }
+    let code = cast.network.authorisation_code();
+    stage.say(&format!("  authorisation code  {code}"));
     stage.say("");
     stage.say(&format!(
-        "The authorisation code is {}. {} processes and {} are gone at Ctrl-C.",
-        cast.network.authorisation_code(),
-        1 + SATELLITES.len(),
-        cast.network.folder().display()
+        "Ctrl-C ends all {} processes and removes the folder.",
+        1 + SATELLITES.len()
     ));
     std::future::pending().await
+}
+
+/// A call of a site with its operator's certificate; paths are relative to the demo's folder, to keep the line short.
+fn grpcurl(cast: &Cast, sync_id: u16, data: &str) -> Outcome<String> {
+    let site = cast.network.sites().find(|site| site.sync_id() == sync_id);
+    let site = site.ok_or_else(|| format!("no site {sync_id}"))?;
+    let operator = site.operator();
+    let short = |path: &std::path::Path| {
+        path.strip_prefix(cast.network.folder())
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    };
+    Ok(format!(
+        "grpcurl -cacert {} -cert {} -key {}{data} localhost:{}",
+        short(&operator.authority),
+        short(&operator.certificate),
+        short(&operator.key),
+        site.grpc().port()
+    ))
 }

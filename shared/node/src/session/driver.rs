@@ -42,17 +42,15 @@ enum Done<M: Machine> {
 }
 
 /// What woke the driver.
+#[expect(clippy::large_enum_variant, reason = "looked at once and never kept")]
 enum Woke<M: Machine> {
     Stop,
     Fenced,
     Room,
     Frame(Option<Result<M::In, Fault>>),
     Done(Done<M>),
-    Timer,
     Head,
-    Scan,
-    Look,
-    Nothing,
+    Time,
 }
 
 /// What that means.
@@ -85,7 +83,7 @@ struct Running<M: Machine> {
     link: Link<M::In, M::Out>,
     clock: SessionClock,
     timers: Timers,
-    outbox: VecDeque<M::Out>,
+    outbox: VecDeque<Box<M::Out>>,
     under_way: FuturesUnordered<BoxFuture<'static, Done<M>>>,
     heads: watch::Receiver<Seq>,
     requests: watch::Receiver<u64>,
@@ -102,12 +100,13 @@ struct Running<M: Machine> {
 
 impl<M: Machine> Driver<M> {
     /// Runs the session to its end. `hello` and `push` are the satellite's opening.
-    pub(super) async fn run(
+    // Not an async function: its future would hold the driver twice, and hundreds of them wait at one time.
+    pub(super) fn run(
         self,
         link: Link<M::In, M::Out>,
         hello: Option<Hello>,
         push: Vec<Channel>,
-    ) -> Outcome {
+    ) -> impl Future<Output = Outcome> + Send {
         let (mut heads, requests) = (self.context.store.heads(), self.context.control.requests());
         heads.mark_unchanged();
         let now = Instant::now();
@@ -131,17 +130,18 @@ impl<M: Machine> Driver<M> {
             driver: self,
         };
         running.feed(Input::Connected { hello, push });
-        let reason = loop {
-            if let Some(reason) = running.closed.take() {
-                break reason;
+        async move {
+            loop {
+                if let Some(reason) = running.closed.take() {
+                    return Box::pin(running.end(reason)).await;
+                }
+                match running.next().await {
+                    Event::Input(input) => running.feed(input),
+                    Event::Unreadable(refused) => running.refuse(refused),
+                    Event::Nothing => {}
+                }
             }
-            match running.next().await {
-                Event::Input(input) => running.feed(input),
-                Event::Unreadable(refused) => running.refuse(refused),
-                Event::Nothing => {}
-            }
-        };
-        running.end(reason).await
+        }
     }
 }
 
@@ -159,40 +159,48 @@ impl<M: Machine> Running<M> {
             Woke::Room => self.send_next(),
             Woke::Frame(frame) => received::<M>(frame),
             Woke::Done(done) => self.done(done),
-            Woke::Timer => match self.timers.take_due() {
-                Some(id) => Event::Input(Input::Timer(id)),
-                None => Event::Nothing,
-            },
             Woke::Head => self.wake(),
-            Woke::Scan => {
-                self.next_scan = Instant::now() + SCAN;
-                self.wake()
-            }
-            Woke::Look => {
-                self.look();
-                Event::Nothing
-            }
-            Woke::Nothing => Event::Nothing,
+            Woke::Time => self.time(),
         }
     }
 
     /// Waits for whatever comes first. Nothing is lost when the others are dropped.
     async fn woken(&mut self) -> Woke<M> {
         let resting = Instant::now() < self.next_head;
-        let (timer, look) = (self.timers.next(), self.next_look.filter(|_| !self.looking));
+        let look = self.next_look.filter(|_| !self.looking);
+        let moments = [
+            Some(self.next_scan),
+            Some(self.next_head).filter(|_| resting),
+            self.timers.next(),
+            look,
+        ];
+        let next = moments.into_iter().flatten().min().unwrap_or(self.next_scan);
         tokio::select! {
             () = self.driver.stop.cancelled(), if !self.told_stop => Woke::Stop,
             () = self.driver.fence.cancelled(), if !self.told_fence => Woke::Fenced,
             _ = self.link.outgoing.reserve(), if !self.outbox.is_empty() => Woke::Room,
             frame = self.link.incoming.next() => Woke::Frame(frame),
             Some(done) = self.under_way.next() => Woke::Done(done),
-            () = at(timer), if timer.is_some() => Woke::Timer,
             Ok(()) = self.heads.changed(), if !resting => Woke::Head,
-            () = tokio::time::sleep_until(self.next_head), if resting => Woke::Nothing,
             Ok(()) = self.requests.changed() => Woke::Head,
-            () = tokio::time::sleep_until(self.next_scan) => Woke::Scan,
-            () = at(look), if look.is_some() => Woke::Look,
+            () = tokio::time::sleep_until(next) => Woke::Time,
         }
+    }
+
+    /// A moment has come that was waited for; one thing at a time.
+    fn time(&mut self) -> Event<M> {
+        let now = Instant::now();
+        if let Some(id) = self.timers.take_due() {
+            return Event::Input(Input::Timer(id));
+        }
+        if self.next_scan <= now {
+            self.next_scan = now + SCAN;
+            return self.wake();
+        }
+        if !self.looking && self.next_look.is_some_and(|at| at <= now) {
+            self.look();
+        }
+        Event::Nothing
     }
 
     /// The transport has room, or is gone. Nobody else sends on it, so the room is still there.
@@ -310,7 +318,7 @@ impl<M: Machine> Running<M> {
     fn send(&mut self, message: Out<M>) {
         self.driver.journal.sending(&M::sending(&message));
         match M::Out::write(message, self.driver.packing) {
-            Ok(frame) => self.outbox.push_back(frame),
+            Ok(frame) => self.outbox.push_back(Box::new(frame)),
             Err(fault) => {
                 tracing::error!(?fault, "a message can't be written");
                 self.closed
@@ -370,13 +378,5 @@ fn received<M: Machine>(frame: Option<Result<M::In, Fault>>) -> Event<M> {
             Event::Input(Input::LinkLost)
         }
         None => Event::Input(Input::LinkLost),
-    }
-}
-
-/// Sleeps until then; for ever without a moment.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

@@ -11,6 +11,6 @@ pub const SEND_BUFFER: usize = 2;
 pub struct Link<In, Out> {
     /// Frames of the other end; a fault when the connection fails, the end when the other end is done.
     pub incoming: BoxStream<'static, Result<In, Fault>>,
-    /// Frames to the other end.
-    pub outgoing: mpsc::Sender<Out>,
+    /// Frames to the other end; boxed, because a channel has room for many even when it is empty.
+    pub outgoing: mpsc::Sender<Box<Out>>,
 }

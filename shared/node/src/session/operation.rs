@@ -26,7 +26,11 @@ pub(super) enum Work {
     Forget(Vec<supplysync_model::Channel>),
 }
 
-/// The work in an effect, if it is one for the store.
+/// The work in an effect if it is one for the store, else the effect.
+#[expect(
+    clippy::result_large_err,
+    reason = "the other half of the effects, not an error"
+)]
 pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
     Ok(match effect {
         Effect::OpenPeer(op, hello) => (op, Work::OpenPeer(hello)),

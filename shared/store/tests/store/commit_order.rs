@@ -37,13 +37,24 @@ trait Feed: Send + Sync + 'static {
     fn read(&self, after: u64) -> impl Future<Output = (Vec<u32>, u64)> + Send;
 }
 
+/// Says that a writer has ended, in order or not.
+struct Running(Arc<AtomicUsize>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
 /// Lets the writers write and the reader follow; how often each record was seen.
 async fn follow<F: Feed>(feed: Arc<F>, changes: u32) -> BTreeMap<u32, u32> {
     let running = Arc::new(AtomicUsize::new(WRITERS as usize));
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
-        let (feed, running) = (feed.clone(), running.clone());
+        let feed = feed.clone();
+        let running = Running(running.clone());
         tasks.spawn(async move {
+            let _running = running;
             let share = changes / WRITERS;
             let (mut next, end) = (writer * share, (writer + 1) * share);
             let mut round = writer;
@@ -59,7 +70,6 @@ async fn follow<F: Feed>(feed: Arc<F>, changes: u32) -> BTreeMap<u32, u32> {
                 next += size;
                 round += 1;
             }
-            running.fetch_sub(1, Ordering::Release);
         });
     }
     let mut seen = BTreeMap::new();

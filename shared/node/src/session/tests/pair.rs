@@ -147,8 +147,8 @@ pub(super) struct Traffic {
 
 /// Two links that are each other's other end. `cut` ends both after that many batches from the primary.
 pub(super) fn pipe(cut: Option<u64>) -> (Link<Up, Down>, Link<Down, Up>, Arc<Traffic>) {
-    let (up, from_satellite) = mpsc::channel::<Up>(SEND_BUFFER);
-    let (down, from_primary) = mpsc::channel::<Down>(SEND_BUFFER);
+    let (up, from_satellite) = mpsc::channel::<Box<Up>>(SEND_BUFFER);
+    let (down, from_primary) = mpsc::channel::<Box<Down>>(SEND_BUFFER);
     let traffic = Arc::new(Traffic::default());
     let (counted, severed) = (traffic.clone(), CancellationToken::new());
     let mut batches = 0;
@@ -162,7 +162,7 @@ pub(super) fn pipe(cut: Option<u64>) -> (Link<Up, Down>, Link<Down, Up>, Arc<Tra
                     sever.cancel();
                 }
             }
-            Ok(frame)
+            Ok(*frame)
         })
         .take_until(severed.clone().cancelled_owned())
         .boxed();
@@ -172,7 +172,7 @@ pub(super) fn pipe(cut: Option<u64>) -> (Link<Up, Down>, Link<Down, Up>, Arc<Tra
     };
     let primary = Link {
         incoming: ReceiverStream::new(from_satellite)
-            .map(Ok)
+            .map(|frame| Ok(*frame))
             .take_until(severed.cancelled_owned())
             .boxed(),
         outgoing: down,
@@ -209,4 +209,12 @@ pub(super) async fn drain(primary: &End, satellite: &End, session: u64) -> (Outc
         run_primary(primary.context.clone(), guest, to_satellite),
         run_satellite(satellite.context.clone(), host(Mode::Drain), to_primary),
     )
+}
+
+/// What a live session is watched with: a condition that does not come fails the test instead of hanging it.
+pub(super) async fn in_time<T>(story: impl Future<Output = T>) -> T {
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, story)
+        .await
+        .expect("not within a minute")
 }
