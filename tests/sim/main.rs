@@ -14,7 +14,10 @@ const SEEDS: u64 = 3_000;
 /// Seeds that found a defect once, with what it was.
 const FOUND: &[(u64, &str)] = &[
     (67, "an ack stored by a session whose lease was gone"),
-    (428_582, "frozen because the word that an incarnation was taken was lost"),
+    (
+        428_582,
+        "frozen because the word that an incarnation was taken was lost",
+    ),
 ];
 
 #[test]
