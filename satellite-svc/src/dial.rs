@@ -68,7 +68,7 @@ impl Dialler {
     pub async fn run(mut self) -> Result<(), Fault> {
         let mut requests = self.sessions.control.requests();
         let mut last = Last::Never;
-        let mut since = self.asked_before().await?;
+        let mut since = self.asked_before().await;
         loop {
             let rhythm = *self.rhythm.borrow_and_update();
             let wait = last
@@ -86,7 +86,7 @@ impl Dialler {
             last = self.attempt(last, rhythm).await;
             since = Since::now();
             if rhythm.paused() {
-                self.note_asked().await?;
+                self.note_asked().await;
             }
         }
     }
@@ -211,34 +211,49 @@ impl Dialler {
     }
 
     /// Since when a pause has lasted: from the last try that was noted, else from now.
-    async fn asked_before(&self) -> Result<Since, Fault> {
+    async fn asked_before(&self) -> Since {
         let read = self
             .sessions
             .store
             .read("last asked", |tx| tx.preference(ASKED_AT).boxed());
-        let text = read.await?.and_then(|bytes| String::from_utf8(bytes).ok());
+        let read = read.await.unwrap_or_else(|fault| {
+            tracing::warn!(
+                reason = fault.reason().0,
+                ?fault,
+                "can't read when we last asked the primary"
+            );
+            None
+        });
+        let text = read.and_then(|bytes| String::from_utf8(bytes).ok());
         let asked = text.and_then(|text| text.parse().ok()).map(Timestamp);
         let paused = self.rhythm.borrow().paused();
         match asked {
             Some(asked) if paused => {
                 let ago = Duration::from_millis(self.sessions.clock.now().millis_since(asked));
-                Ok(Since::ago(ago.min(PAUSED_INTERVAL)))
+                Since::ago(ago.min(PAUSED_INTERVAL))
             }
             _ => {
                 if paused {
-                    self.note_asked().await?;
+                    self.note_asked().await;
                 }
-                Ok(Since::now())
+                Since::now()
             }
         }
     }
 
-    async fn note_asked(&self) -> Result<(), Fault> {
+    /// A site that can't note it goes on: at worst it asks once more than it had to.
+    async fn note_asked(&self) {
         let now = self.sessions.clock.now().0.to_string();
         let write = self.sessions.store.write("note when we asked", move |tx| {
             tx.set_preference(ASKED_AT, now.clone().into_bytes()).boxed()
         });
-        write.await
+        if let Err(fault) = write.await {
+            tracing::warn!(
+                reason = fault.reason().0,
+                ?fault,
+                "can't note when we asked the primary"
+            );
+        }
     }
 }
 

@@ -78,7 +78,8 @@ pub(crate) async fn store(
             Cursor::Following { seq } => (1, seq, None),
         };
         let compared = progress.compared.as_ref();
-        let proven = compared.filter(|compared| compared.equal);
+        // What only quarantine explains is accounted for, and no proof of being equal.
+        let proven = compared.filter(|compared| compared.equal && !compared.explained);
         // What the sender proved of its copy holds for ours as far as ours is equal to the sender's.
         let owner = progress.owner.filter(|_| proven.is_some());
         let at = |there: bool| Value::from(there.then_some(now.0));

@@ -77,7 +77,7 @@ impl WriteTx {
             .map(|landing| Projected {
                 record: landing.record,
                 body: landing.body,
-                removed: landing.record.deleted && landing.record.body.is_empty(),
+                removed: projection::is_gone(landing.record),
             })
             .collect();
         projection::apply(self.conn(), &projected).await.map(drop)

@@ -27,6 +27,8 @@ const HEAD_PAUSE: Duration = Duration::from_millis(20);
 const ROUTING_PAUSE: Duration = Duration::from_millis(500);
 /// Without any wake-up (another process wrote, a wake-up was lost) the same is done this often.
 const SCAN: Duration = Duration::from_secs(10);
+/// Frames that wait for room in the transport, at the most: windows keep an honest session far below.
+const OUTBOX: usize = 64;
 /// How long the last frames may take to leave, and the other end to close its half.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -318,6 +320,10 @@ impl<M: Machine> Running<M> {
     fn send(&mut self, message: Out<M>) {
         self.driver.journal.sending(&M::sending(&message));
         match M::Out::write(message, self.driver.packing) {
+            Ok(_) if self.outbox.len() >= OUTBOX => {
+                tracing::warn!("the other end does not read what it is sent; the session ends");
+                self.closed.get_or_insert(CloseReason::LinkLost);
+            }
             Ok(frame) => self.outbox.push_back(Box::new(frame)),
             Err(fault) => {
                 tracing::error!(?fault, "a message can't be written");

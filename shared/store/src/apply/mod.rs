@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use supplysync_model::{Fault, FaultCode, Reason, RecordKey};
 use supplysync_record_codec::{CodecError, RecordBody};
-use supplysync_sync_core::{ApplyOutcome, ApplyRequest};
+use supplysync_sync_core::{ApplyOutcome, ApplyRequest, record_hash};
 
 use crate::digest::Deltas;
 use crate::fault::damaged;
@@ -99,6 +99,13 @@ fn decode(request: ApplyRequest) -> Result<Decoded, Fault> {
             return Err(violation(format!("{} comes outside its channel", stray.key)));
         }
         let of_part = part.records.iter().map(|record| {
+            if record_hash(record) != record.hash {
+                let detail = "its hash is not that of its content".to_owned();
+                return Err(CodecError::Malformed {
+                    kind: record.key.kind,
+                    detail,
+                });
+            }
             // A tombstone of store data has no body to read.
             if record.deleted && record.body.is_empty() {
                 return Ok(None);

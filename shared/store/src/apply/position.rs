@@ -42,7 +42,7 @@ impl WriteTx {
         numbers: Vec<i32>,
     ) -> Result<(Vec<ChannelAck>, Vec<Comparison>), Fault> {
         let asides = match self.any_quarantined().await? {
-            true => self.quarantined_by_channel().await?,
+            true => self.quarantined_by_channel(Some(&numbers)).await?,
             false => Default::default(),
         };
         let mut progress = Vec::with_capacity(request.parts.len());

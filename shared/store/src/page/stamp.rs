@@ -73,7 +73,7 @@ impl Queries {
             .collect();
         let head = format!(
             "SELECT c.name, u.peer, u.proven_seq, u.proven_at FROM cursor u JOIN channel c ON c.number = u.channel \
-             WHERE u.direction = {} AND u.state = 1 AND u.seq = u.proven_seq AND u.equal AND c.name IN ",
+             WHERE u.direction = {} AND u.state = 1 AND u.seq = u.proven_seq AND u.equal AND NOT u.explained AND c.name IN ",
             direction_number(Direction::Push)
         );
         let mut proofs = HashMap::new();

@@ -141,8 +141,9 @@ fn compare(acked: &ChannelAck, ours: Ours) -> Option<Comparison> {
         return None;
     };
     let theirs = acked.digest.filter(|_| ours.last_seq <= seq)?;
-    let explained =
-        theirs != ours.digest && acked.quarantined > 0 && ours.digest.count == acked.held + acked.quarantined;
+    let explained = theirs != ours.digest
+        && acked.quarantined > 0
+        && ours.digest.count == acked.held.saturating_add(acked.quarantined);
     Some(Comparison {
         channel: acked.channel,
         theirs,

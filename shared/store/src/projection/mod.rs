@@ -32,8 +32,14 @@ pub struct Projected<'a> {
     pub record: &'a Record,
     /// Its body, decoded before the transaction; `None` for an unknown kind or schema, and for a removal.
     pub body: Option<&'a RecordBody>,
-    /// Whether it is a tombstone without a body: its row goes.
+    /// Whether its row goes: see [`is_gone`].
     pub removed: bool,
+}
+
+/// Whether a record has no row any more: a tombstone of store data, whatever it carries, or one without a body.
+/// Retired master data keeps its body, and its row.
+pub(crate) fn is_gone(record: &Record) -> bool {
+    record.deleted && (record.body.is_empty() || record.channel.store().is_some())
 }
 
 /// A record that is applied but can't be projected yet.
@@ -63,9 +69,11 @@ pub async fn apply(conn: &TxConn, changes: &[Projected<'_>]) -> Result<Vec<Parke
     if !removed.is_empty() {
         write::remove(conn, &removed).await?;
     }
-    let mut waiting = opaque;
-    waiting.extend(project(conn, &readable, had_parked || !waiting.is_empty()).await?);
-    park(conn, &waiting).await?;
+    // Before the others are projected: what refers to it waits with it.
+    park(conn, &opaque).await?;
+    let late = project(conn, &readable, had_parked || !opaque.is_empty()).await?;
+    park(conn, &late).await?;
+    let waiting = [opaque, late].concat();
     if had_parked {
         let waiting: HashSet<_> = waiting.iter().map(|(key, _)| *key).collect();
         let projected = readable

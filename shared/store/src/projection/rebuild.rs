@@ -4,7 +4,7 @@ use sea_orm::QueryResult;
 use supplysync_model::{Epoch, Fault, Kind, Record, RecordHash, RecordId, RecordKey};
 use supplysync_record_codec::RecordBody;
 
-use super::{Projected, apply, write};
+use super::{Projected, apply, is_gone, write};
 use crate::TxConn;
 use crate::fault::{damaged, database};
 use crate::raw;
@@ -83,7 +83,7 @@ async fn project_page(conn: &TxConn, records: &[Record]) -> Result<(), Fault> {
         .map(|(record, body)| Projected {
             record,
             body: body.as_ref(),
-            removed: record.deleted && record.body.is_empty(),
+            removed: is_gone(record),
         })
         .collect();
     apply(conn, &changes).await.map(drop)

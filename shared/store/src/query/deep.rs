@@ -11,7 +11,7 @@ use super::column;
 use super::cursors::CursorRow;
 use crate::held::record_id;
 use crate::projection::code::{self, status_number};
-use crate::projection::{RECORD_COLUMNS, stored_record};
+use crate::projection::{RECORD_COLUMNS, is_gone, stored_record};
 use crate::{Etag, Queries};
 
 /// Records compared at a time.
@@ -101,7 +101,7 @@ impl Queries {
                 wrong("the record was changed without its hash: restore it from its owner or a backup");
             }
             let row = projected.get(&record.key);
-            if record.deleted && record.body.is_empty() {
+            if is_gone(record) {
                 if row.is_some() {
                     wrong("deleted, but still in the typed tables");
                 }

@@ -68,7 +68,7 @@ impl Queries {
         let cursors = self.cursors().await?;
         let digests = self.stored_digests().await?;
         let parked = parked_by_channel(self.conn()).await?;
-        let quarantined = self.quarantined_by_channel().await?;
+        let quarantined = self.quarantined_by_channel(None).await?;
         let mut rows = BTreeMap::new();
         for (channel, receiver) in self.to_send(&owners).await? {
             let number = self.channel_number(channel).await?;
@@ -145,9 +145,19 @@ impl Queries {
         Ok(sent)
     }
 
-    /// Open quarantine by channel number and sender; of several entries of a record the latest version counts.
-    pub(crate) async fn quarantined_by_channel(&self) -> Result<HashMap<(i32, SyncId), Aside>, Fault> {
-        let sql = "SELECT q.channel, q.from_site, \
+    /// Open quarantine by channel number and sender; of several entries of a record the latest version counts. Of
+    /// these channels only, if they are given.
+    pub(crate) async fn quarantined_by_channel(
+        &self,
+        channels: Option<&[i32]>,
+    ) -> Result<HashMap<(i32, SyncId), Aside>, Fault> {
+        let among = channels.map(|channels| {
+            let numbers: Vec<_> = channels.iter().map(i32::to_string).collect();
+            format!(" AND q.channel IN ({})", numbers.join(", "))
+        });
+        let among = among.unwrap_or_default();
+        let sql = format!(
+            "SELECT q.channel, q.from_site, \
                    COUNT(DISTINCT CASE WHEN NOT q.deleted THEN q.record_id END), \
                    COUNT(DISTINCT CASE WHEN r.deleted IS NOT NULL AND NOT r.deleted THEN q.record_id END) \
                    FROM quarantine q \
@@ -155,8 +165,9 @@ impl Queries {
                    WHERE q.resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM quarantine n \
                    WHERE n.resolved_at IS NULL AND n.channel = q.channel AND n.kind = q.kind \
                    AND n.record_id = q.record_id AND n.from_site = q.from_site \
-                   AND (n.epoch, n.revision, n.id) > (q.epoch, q.revision, q.id)) \
-                   GROUP BY q.channel, q.from_site";
+                   AND (n.epoch, n.revision, n.id) > (q.epoch, q.revision, q.id)){among} \
+                   GROUP BY q.channel, q.from_site"
+        );
         let mut found = HashMap::new();
         for row in self.conn().rows(sql, vec![]).await? {
             let site = raw::site(column(&row, 1)?)?;

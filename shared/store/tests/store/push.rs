@@ -1,6 +1,7 @@
 //! What the primary does with a push: verdicts, duplicates, leases, and batches that begin elsewhere.
 
 use bytes::Bytes;
+use futures::FutureExt;
 use supplysync_model::{Channel, Kind, Reason, Record, RecordKey};
 use supplysync_sync_core::{ApplyOutcome, Cursor, Direction};
 
@@ -22,6 +23,8 @@ crate::on_every_store! {
 
 crate::on_every_database! {
     what_can_never_be_read_is_set_aside;
+    a_damaged_record_holds_nothing_back;
+    a_tombstone_has_no_row_whatever_it_carries;
 }
 
 /// A stock line as site 2 writes it, at its seq.
@@ -238,4 +241,41 @@ async fn a_batch_that_begins_elsewhere_changes_nothing(bed: impl Bed) {
     assert_eq!(world.primary.head().await, head);
     let at = world.primary.received_to(site(2)).await;
     assert_eq!(at, [(stock_channel(SECOND), Cursor::Following { seq: 3 })]);
+}
+
+async fn a_damaged_record_holds_nothing_back(bed: impl Database) {
+    let world = World::new(&bed).await;
+    let mut part = following(
+        stock_channel(SECOND),
+        0,
+        2,
+        vec![pushed(500, 1, 5), pushed(501, 2, 5)],
+    );
+    part.records[0].body = line(500, SECOND, 6).encode().1;
+    let damaged = part.records[0].key;
+    let outcome = world
+        .primary
+        .apply(batch(Direction::Push, 2, 2, vec![part]))
+        .await
+        .unwrap();
+    assert_eq!(outcome.applied, 1);
+    assert_eq!(outcome.refused[0].key, damaged);
+    assert_eq!(outcome.refused[0].reason, Reason::MALFORMED_RECORD);
+    assert!(world.primary.record(damaged).await.is_none());
+    assert_eq!(world.primary.quarantined().await.len(), 1);
+}
+
+async fn a_tombstone_has_no_row_whatever_it_carries(bed: impl Database) {
+    let world = World::new(&bed).await;
+    send(&world.primary, 0, 1, vec![pushed(500, 1, 5)]).await;
+    let gone = Record {
+        deleted: true,
+        ..pushed(500, 2, 5)
+    };
+    assert!(!gone.body.is_empty());
+    send(&world.primary, 1, 2, vec![gone]).await;
+    let listed = world.primary.read("lines", |tx| {
+        async move { tx.stock_lines(&[crate::sample::id(500).into()]).await }.boxed()
+    });
+    assert!(listed.await.unwrap().is_empty(), "deleted stock is shown");
 }

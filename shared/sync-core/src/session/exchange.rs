@@ -189,7 +189,7 @@ impl Exchange {
             return Ok(());
         }
         // The last ack and the other end's Bye often come together.
-        self.outgoing.report_caught_up(effects);
+        self.outgoing.report_at_the_end(effects);
         let reason = reason.clone();
         effects.push(Effect::Send(M::bye()));
         if self.peer_said_bye {

@@ -158,8 +158,21 @@ impl Outgoing {
     }
 
     /// Says once that everything is exchanged.
-    pub(crate) fn report_caught_up<M>(&mut self, effects: &mut Vec<Effect<M>>) {
-        if !self.reported && self.drained() {
+    fn report_caught_up<M>(&mut self, effects: &mut Vec<Effect<M>>) {
+        if self.drained() {
+            self.report(effects);
+        }
+    }
+
+    /// The same at the end of a session, where nothing more is read: what moved since the last page is for the next.
+    pub(crate) fn report_at_the_end<M>(&mut self, effects: &mut Vec<Effect<M>>) {
+        if self.caught_up && self.in_flight.is_empty() && self.settled() {
+            self.report(effects);
+        }
+    }
+
+    fn report<M>(&mut self, effects: &mut Vec<Effect<M>>) {
+        if !self.reported {
             self.reported = true;
             effects.push(Effect::Report(Report::CaughtUp(self.direction)));
         }
