@@ -57,6 +57,10 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
 }
 
 fn wrong_url(fault: Fault) -> Fault {
-    let message = format!("sync.primary_url: {}", fault.message());
+    let described = fault
+        .violations()
+        .first()
+        .map(|violation| violation.description.as_str());
+    let message = format!("sync.primary_url: {}", described.unwrap_or(fault.message()));
     Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message)
 }

@@ -14,7 +14,7 @@ use crate::world::World;
 const IDLE_STREAM_BYTES: u64 = 48 * 1024;
 /// Streams before the first measurement (what is made once is made then), and between the two.
 const WARM: u16 = 80;
-const MEASURED: u16 = 120;
+const MEASURED: u16 = 300;
 /// Satellites that do not acknowledge, in each of two measurements.
 const SLOW: u16 = 8;
 /// What one of them may cost: two batches on their way, each as records, as a message and in the connection.

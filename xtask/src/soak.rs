@@ -31,7 +31,7 @@ pub struct Load {
 }
 
 /// Records in one import.
-const IMPORT: u64 = 20_000;
+const IMPORT: u64 = 5_000;
 const MASTER: &str = "master";
 /// The satellite that is connected from the beginning, and the one that comes when everything is there.
 const LIVE: u16 = 2;

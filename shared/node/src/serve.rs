@@ -70,6 +70,7 @@ pub struct Foundation {
     /// Whatever uses the database beside the services: it is closed when these have ended.
     pub users: TaskTracker,
     server: Server,
+    health: SocketAddr,
     serving: Condition,
 }
 
@@ -105,14 +106,6 @@ impl Foundation {
         if unparked > 0 {
             tracing::info!(records = unparked, "records that were parked can be read now");
         }
-        let identity = store.identity();
-        tracing::info!(
-            site = identity.sync_id.get(),
-            name = identity.site_name,
-            grpc = %server.local_addr(),
-            health = %health_address,
-            "ready to serve"
-        );
         Ok(Foundation {
             context,
             store,
@@ -120,6 +113,7 @@ impl Foundation {
             control: SyncControl::default(),
             users: TaskTracker::new(),
             server,
+            health: health_address,
             serving,
         })
     }
@@ -133,11 +127,6 @@ impl Foundation {
             limits: SessionLimits::default(),
             software_version: env!("CARGO_PKG_VERSION"),
         }
-    }
-
-    /// Where the gRPC port is.
-    pub fn address(&self) -> SocketAddr {
-        self.server.local_addr()
     }
 
     /// The services that every site offers, with health and reflection. `more` are the names of those that the caller
@@ -184,6 +173,14 @@ impl Foundation {
 
     /// Serves until the program stops: then calls and sessions end in order, and the database is closed last.
     pub fn serve(self, routes: Routes) {
+        let identity = self.store.identity();
+        tracing::info!(
+            site = identity.sync_id.get(),
+            name = identity.site_name,
+            grpc = %self.server.local_addr(),
+            health = %self.health,
+            "serving"
+        );
         let tasks = self.context.tasks.clone();
         tasks.spawn("grpc server", OnEnd::Critical, self.run(routes));
     }

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod config;
 pub mod health;
+mod memory;
 pub mod service;
 pub mod tasks;
 pub mod telemetry;

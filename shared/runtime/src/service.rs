@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::health::Readiness;
+use crate::memory;
 use crate::tasks::{OnEnd, Tasks};
 use crate::telemetry::{self, LogConfig};
 
@@ -53,6 +54,7 @@ where
     S: FnOnce(Context) -> F,
     F: Future<Output = Result<(), Fault>> + Send + 'static,
 {
+    memory::keep_few_arenas();
     let outcome = telemetry::init(log).and_then(|()| {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime
@@ -70,7 +72,13 @@ where
             ExitCode::SUCCESS
         }
         Err(fault) => {
-            tracing::error!(program = name, reason = fault.reason().0, fault = ?fault, "stopped: {fault}");
+            let source = std::error::Error::source(&fault).map(tracing::field::display);
+            tracing::error!(
+                program = name,
+                reason = fault.reason().0,
+                source,
+                "stopped: {fault}"
+            );
             ExitCode::from(exit_code(&fault))
         }
     }

@@ -64,7 +64,6 @@ const EVERYTHING: &[&str] = &[
 /// yardstick out of the product.
 const KEPT_TO: &[(&str, &[&str])] = &[
     ("sea-orm", &["supplysync-store"]),
-    ("sea-orm-migration", &["supplysync-store"]),
     ("sqlx", &["supplysync-store"]),
     ("rusqlite", &["xtask"]),
     ("rcgen", &["supplysync-net"]),
@@ -91,10 +90,6 @@ const FORBIDDEN: &[&str] = &[
     "openssl-sys",
     "chrono",
 ];
-
-/// Forbidden crates that a library of ours brings and that can't be switched off, as long as that library is there.
-/// sea-orm-migration 2.0 asks for all default features of sea-orm, chrono among them; we still may not name it.
-const EXCUSED: &[(&str, &str)] = &[("chrono", "sea-orm-migration")];
 
 /// Crates of which a second version would double code, or mix types that look the same.
 const ONCE: &[&str] = &["rustls", "tonic", "prost"];
@@ -141,18 +136,10 @@ pub fn forbidden_edges(graph: &Graph) -> Vec<String> {
 /// Forbidden crates that a program of ours would contain, with one way to each.
 pub fn forbidden_crates(graph: &Graph) -> Vec<String> {
     let shipped = shipped(graph);
-    let is_there = |name: &str| {
-        shipped
-            .keys()
-            .any(|id| graph.get(id).is_some_and(|package| package.name == name))
-    };
     let mut findings = Vec::new();
     for (id, way) in &shipped {
         let Some(package) = graph.get(id) else { continue };
-        let excused = EXCUSED
-            .iter()
-            .any(|(name, because)| *name == package.name && is_there(because));
-        if !excused && FORBIDDEN.contains(&package.name.as_str()) {
+        if FORBIDDEN.contains(&package.name.as_str()) {
             findings.push(format!("{} is in the programs: {way}", package.name));
         }
     }
@@ -304,22 +291,6 @@ mod tests {
         );
         tool.get_mut("reqwest").unwrap().other.push("openssl".into());
         assert_eq!(forbidden_crates(&tool), Vec::<String>::new());
-    }
-
-    #[test]
-    fn an_excuse_holds_only_while_its_library_is_there_and_never_for_us() {
-        let excused = graph(&[
-            ("supplysync-store", "sea-orm-migration"),
-            ("sea-orm-migration", "chrono"),
-        ]);
-        assert_eq!(forbidden_crates(&excused), Vec::<String>::new());
-        let without = graph(&[("supplysync-store", "sqlx"), ("sqlx", "chrono")]);
-        assert_eq!(forbidden_crates(&without).len(), 1);
-        let named = graph(&[
-            ("supplysync-store", "sea-orm-migration"),
-            ("supplysync-store", "chrono"),
-        ]);
-        assert_eq!(forbidden_edges(&named), ["supplysync-store may not name chrono"]);
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub(super) enum Work {
 }
 
 /// The work in an effect if it is one for the store, else the effect.
-#[expect(clippy::result_large_err, reason = "the other half of the effects, not an error")]
+#[expect(
+    clippy::result_large_err,
+    reason = "the other half of the effects, not an error"
+)]
 pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
     Ok(match effect {
         Effect::OpenPeer(op, hello) => (op, Work::OpenPeer(hello)),

@@ -6,7 +6,7 @@ use supplysync_model::{NameRole, Reason};
 use supplysync_sync_core::{CloseReason, Mode};
 use tokio_stream::StreamExt;
 
-use super::pair::{End, drain, guest, host, pipe, primary};
+use super::pair::{End, drain, guest, host, in_time, pipe, primary};
 use crate::session::{run_primary, run_satellite};
 use crate::status::SyncState;
 
@@ -25,7 +25,7 @@ async fn a_stop_ends_a_live_session_in_order() {
     let (above, below, ()) = tokio::join!(
         run_primary(primary.context.clone(), guest, to_satellite),
         run_satellite(satellite.context.clone(), host(Mode::Live), to_primary),
-        story,
+        in_time(story),
     );
     assert_eq!(
         (above.reason, below.reason),
@@ -55,7 +55,7 @@ async fn a_newer_session_fences_the_older() {
     let (above, below, (newer_above, newer_below)) = tokio::join!(
         run_primary(primary.context.clone(), old, to_satellite),
         run_satellite(satellite.context.clone(), host(Mode::Live), to_primary),
-        newer,
+        in_time(newer),
     );
     assert_eq!(
         (above.reason, below.reason),
@@ -175,6 +175,6 @@ async fn an_impostor_does_not_touch_the_line_of_the_session_at_work() {
     };
     tokio::select! {
         ends = live => panic!("the session ended: {ends:?}"),
-        () = story => {}
+        () = in_time(story) => {}
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use supplysync_model::{Channel, Kind, NameRole, RecordId, RecordKey};
 use supplysync_sync_core::{CloseReason, Mode};
 
-use super::pair::{End, drain, guest, host, id, pipe, primary, settings};
+use super::pair::{End, drain, guest, host, id, in_time, pipe, primary, settings};
 use crate::command::tests::site::TestSite;
 use crate::session::{run_primary, run_satellite};
 use crate::status::SyncState;
@@ -125,7 +125,7 @@ async fn changes_and_grants_reach_a_live_session() {
     };
     tokio::select! {
         ends = session => panic!("the session ended: {ends:?}"),
-        () = story => {}
+        () = in_time(story) => {}
     }
 }
 

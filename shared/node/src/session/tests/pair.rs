@@ -210,3 +210,11 @@ pub(super) async fn drain(primary: &End, satellite: &End, session: u64) -> (Outc
         run_satellite(satellite.context.clone(), host(Mode::Drain), to_primary),
     )
 }
+
+/// What a live session is watched with: a condition that does not come fails the test instead of hanging it.
+pub(super) async fn in_time<T>(story: impl Future<Output = T>) -> T {
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, story)
+        .await
+        .expect("not within a minute")
+}

@@ -59,9 +59,9 @@ pub fn after_step(world: &World, seen: &[Observation]) -> Check {
         invariant_p4_no_gap(world, observation)?;
         invariant_p5_atomic(world, observation)?;
         invariant_p6_order(world, observation)?;
-        invariant_p8_nothing_silent(world, observation)?;
         invariant_p10_right_identity(world, observation)?;
         invariant_p11_proven_equality(world, observation)?;
+        invariant_p8_nothing_silent(world, observation)?;
         invariant_orderly(world, observation)?;
     }
     Ok(())

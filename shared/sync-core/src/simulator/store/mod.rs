@@ -8,101 +8,21 @@ mod lineage;
 mod own;
 mod page;
 mod peer;
+mod state;
 
 use std::collections::BTreeMap;
 
 use supplysync_model::{
     Assignment, Chain, Channel, Checkpoint, Digest, Fault, FaultCode, Incarnation, Reason, Record,
-    RecordHash, RecordKey, Seq, StoreId, SyncId, Timestamp,
+    RecordHash, RecordKey, Seq, StoreId, SyncId,
 };
 
-use crate::{Comparison, Cursor, Direction, OwnerProof, Salt, extend_chain};
+use crate::{Direction, extend_chain};
 
 pub use ledger::{LedgerRow, Side};
 pub use own::{Etag, OwnChange, Written};
 pub use peer::HelloState;
-
-/// What a write takes from outside: when, and random bits.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// When.
-    pub now: Timestamp,
-    /// Sixteen random bytes, for the chain and for incarnations.
-    pub salt: Salt,
-}
-
-/// How to read the bodies that the store itself must understand.
-#[derive(Debug, Clone, Copy)]
-pub struct Bodies {
-    /// The assignment in a record of that kind.
-    pub assignment: fn(&Record) -> Option<Assignment>,
-    /// The copies granted in a site's settings.
-    pub copies: fn(&Record) -> Option<Vec<StoreId>>,
-}
-
-/// A record with its place in this site's feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRecord {
-    /// The record.
-    pub record: Record,
-    /// This site's own seq for it.
-    pub seq: Seq,
-}
-
-/// A change that was refused and is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
-    /// The change.
-    pub record: Record,
-    /// Who sent it; this site itself for local work that was in the way of a pull.
-    pub from_site: SyncId,
-    /// Why.
-    pub reason: Reason,
-    /// Until a later version of the record comes from the same site and is applied.
-    pub open: bool,
-}
-
-/// What is known of one receiver in one channel; the receiver is this site or the peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CursorRow {
-    /// Where it stands.
-    pub cursor: Cursor,
-    /// Whether nothing was beyond it in the snapshot that moved it last.
-    pub caught_up: bool,
-    /// Live records that it holds whose latest version is not in quarantine there.
-    pub held: u64,
-    /// Live records in open quarantine there.
-    pub quarantined: u64,
-    /// The last comparison of digests, made here.
-    pub compared: Option<Comparison>,
-    /// Equality with the sender, as proven here.
-    pub proven: Option<OwnerProof>,
-    /// Equality of the sender with the owner, as passed on.
-    pub owner: Option<OwnerProof>,
-}
-
-impl CursorRow {
-    fn at(cursor: Cursor) -> CursorRow {
-        CursorRow {
-            cursor,
-            caught_up: false,
-            held: 0,
-            quarantined: 0,
-            compared: None,
-            proven: None,
-            owner: None,
-        }
-    }
-}
-
-/// What is known of another site's database.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Peer {
-    /// Its life.
-    pub incarnation: Option<Incarnation>,
-    /// The latest point of its feed that we know of.
-    pub checkpoint: Option<Checkpoint>,
-}
+pub use state::{Bodies, CursorRow, Moment, Peer, Quarantined, StoredRecord};
 
 /// A site's durable state.
 #[derive(Debug, Clone)]

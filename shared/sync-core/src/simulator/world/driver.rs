@@ -1,7 +1,6 @@
 //! The driver around the machines, as the services have it: sessions, frames, timers, an end, and dialling again.
 
 use rand::Rng;
-use supplysync_model::SyncId;
 
 use super::event::{At, ConnectionId, End, Event, ProcessId};
 use super::process::{Connection, Running};
@@ -10,8 +9,7 @@ use crate::simulator::counts::Deed;
 use crate::simulator::frame::{Frame, Machine};
 use crate::simulator::words;
 use crate::{
-    CloseReason, Direction, Effect, Hello, Input, Mode, PrimaryMessage, Report, SatelliteMessage, TimerId,
-    full_jitter, primary, satellite,
+    CloseReason, Direction, Effect, Hello, Input, Mode, Report, TimerId, full_jitter, primary, satellite,
 };
 
 impl World {
@@ -50,7 +48,7 @@ impl World {
         let connection = self.last_connection;
         note!(
             self,
-            "site {} (process {process}) dials: {hello:?}",
+            "process {process} of site {} dials: connection {connection}",
             hello.sync_id
         );
         self.connections.insert(
@@ -147,83 +145,6 @@ impl World {
         }
     }
 
-    fn send(&mut self, at: At, frame: Frame) {
-        let rate = self.profile.crash_at_send;
-        if self.chance(rate) {
-            self.count(Deed::CrashBeforeSend);
-            return self.crash(at.process);
-        }
-        note!(self, "{:?} of {} sends {frame}", at.end, at.connection);
-        let acks = match &frame {
-            Frame::ToPrimary(SatelliteMessage::Ack(ack)) => Some((SyncId::PRIMARY, ack.clone())),
-            Frame::ToSatellite(PrimaryMessage::Ack(ack)) => self
-                .connections
-                .get(&at.connection)
-                .map(|link| (self.processes[link.satellite].site, ack.clone())),
-            _ => None,
-        };
-        let is_ack = acks.is_some();
-        if let Some((peer, ack)) = acks {
-            self.seen.push(Observation::AckSent(at.process, peer, ack));
-        }
-        if matches!(frame, Frame::ToSatellite(PrimaryMessage::Ready)) {
-            self.admitted(at);
-        }
-        let rate = self.profile.duplicate;
-        if self.chance(rate) {
-            self.count(Deed::FrameDuplicated);
-            self.put_on_link(at, frame.clone());
-        }
-        self.put_on_link(at, frame);
-        let rate = self.profile.lose_ack;
-        if is_ack && self.chance(rate) {
-            self.count(Deed::AckLost);
-            self.cut(at.connection, true, true);
-        }
-        let rate = self.profile.crash_at_send;
-        if self.chance(rate) {
-            self.count(Deed::CrashAfterSend);
-            self.crash(at.process);
-        }
-    }
-
-    fn admitted(&mut self, at: At) {
-        if let Some(link) = self.connections.get(&at.connection) {
-            let site = self.processes[link.satellite].site;
-            self.seen.push(Observation::Admitted(site, link.life));
-        }
-    }
-
-    fn put_on_link(&mut self, at: At, frame: Frame) {
-        let to = at.end.other();
-        let when = self.arrival(at.connection, to);
-        self.queue.push(when, Event::Deliver(at.connection, to, frame));
-    }
-
-    /// When the next thing sent to that end arrives: in the order of sending.
-    fn arrival(&mut self, connection: ConnectionId, to: End) -> i64 {
-        let when = self.now + self.delay();
-        let Some(link) = self.connections.get_mut(&connection) else {
-            return when;
-        };
-        let lane = match to {
-            End::Primary => &mut link.to_primary,
-            End::Satellite => &mut link.to_satellite,
-        };
-        *lane = when.max(*lane);
-        *lane
-    }
-
-    pub(super) fn deliver(&mut self, connection: ConnectionId, end: End, frame: Frame) {
-        if self.connections.get(&connection).is_some_and(|link| !link.dead) {
-            self.drive(connection, end, Input::Received(frame));
-        }
-    }
-
-    pub(super) fn ended(&mut self, connection: ConnectionId, end: End) {
-        self.drive(connection, end, Input::LinkLost);
-    }
-
     pub(super) fn timer(&mut self, at: At, id: TimerId, number: u64) {
         if !self.lasts(at) {
             return;
@@ -231,15 +152,6 @@ impl World {
         let running = self.processes[at.process].sessions.get_mut(&at.connection);
         if running.is_some_and(|running| running.timers.get(&id) == Some(&number)) {
             self.drive(at.connection, at.end, Input::Timer(id));
-        }
-    }
-
-    /// The other end hears of an end of the stream after everything sent before it.
-    pub(super) fn hang_up(&mut self, connection: ConnectionId, from: End) {
-        let to = from.other();
-        if self.connections.get(&connection).is_some_and(|link| !link.dead) {
-            let when = self.arrival(connection, to);
-            self.queue.push(when, Event::Ended(connection, to));
         }
     }
 

@@ -3,7 +3,7 @@
 use rand::Rng;
 use supplysync_model::{Channel, Epoch, Kind};
 
-use super::event::{ConnectionId, End, Event, ProcessId};
+use super::event::{End, Event, ProcessId};
 use super::process::Process;
 use super::{Observation, World, note};
 use crate::Mode;
@@ -94,23 +94,6 @@ impl World {
         self.cut(connection, primary, satellite);
     }
 
-    /// Nothing gets through any more, what is under way included; an end hears of it, or only silence.
-    pub(super) fn cut(&mut self, connection: ConnectionId, primary: bool, satellite: bool) {
-        note!(
-            self,
-            "link {connection} is cut; told: primary {primary}, satellite {satellite}"
-        );
-        if let Some(link) = self.connections.get_mut(&connection) {
-            link.dead = true;
-        }
-        for (end, told) in [(End::Primary, primary), (End::Satellite, satellite)] {
-            if told {
-                let delay = self.delay();
-                self.queue.push(self.now + delay, Event::Ended(connection, end));
-            }
-        }
-    }
-
     /// A defect of an owner: a transaction written under an ownership that has ended.
     fn write_under_stale_epoch(&mut self) {
         let Some((store, process)) = self.store_with_owner() else {
@@ -139,14 +122,10 @@ impl World {
         let Some(process) = self.pick(&satellites) else {
             return;
         };
-        let held = &self.processes[process];
-        let direction = held.store.receives();
-        let copied: Vec<_> = held
-            .store
-            .cursors()
-            .filter(|((_, channel, way), _)| *way == direction && channel.rank() != 1 && channel.rank() != 2)
-            .map(|((_, channel, _), _)| *channel)
-            .collect();
+        // What is left of a withdrawn copy is as good as one that is kept.
+        let site = self.processes[process].site;
+        let mut copied = self.processes[process].store.channels();
+        copied.retain(|channel| [0, 3].contains(&channel.rank()) && self.truth.owner(*channel) != Some(site));
         let Some(channel) = self.pick(&copied) else {
             return;
         };
@@ -158,7 +137,7 @@ impl World {
         let Some(mut record) = self.some_record(process, channel, kind) else {
             return;
         };
-        if self.rng.random_bool(0.2) {
+        if self.rng.random_bool(0.4) {
             record.key = self.new_key(kind);
         }
         record.origin_site = self.processes[process].site;

@@ -2,6 +2,8 @@
 
 mod driver;
 pub mod event;
+mod link;
+mod manage;
 mod misfortune;
 mod operate;
 mod persist;
