@@ -12,7 +12,13 @@ use supplysync_sync_core::simulator::{Counts, history, run};
 const SEEDS: u64 = 3_000;
 
 /// Seeds that found a defect once, with what it was.
-const FOUND: &[(u64, &str)] = &[(67, "an ack stored by a session whose lease was gone")];
+const FOUND: &[(u64, &str)] = &[
+    (67, "an ack stored by a session whose lease was gone"),
+    (
+        428_582,
+        "frozen because the word that an incarnation was taken was lost",
+    ),
+];
 
 #[test]
 fn no_seed_breaks_a_promise_and_everything_happens() {

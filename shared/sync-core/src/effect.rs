@@ -102,7 +102,7 @@ pub enum LineageVerdict {
 /// What the primary's store knows of a satellite that says Hello; one read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerState {
-    /// The incarnation that it is known by.
+    /// The incarnation that the lease was granted to last. What it is judged by is that of `checkpoint`.
     pub incarnation: Option<Incarnation>,
     /// One to give it, should it have none.
     pub fresh_incarnation: Incarnation,

@@ -1,7 +1,7 @@
 //! Who may speak for a site (P10): protocol, identity, lineage. Judged by the primary, in words for a person.
 
 use supplysync_model::limits::PROTOCOL_VERSION;
-use supplysync_model::{Incarnation, Reason, SyncId};
+use supplysync_model::{Checkpoint, Incarnation, Reason, SyncId};
 
 use crate::{Hello, LineageVerdict, PeerState, Refused};
 
@@ -39,10 +39,10 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
     if state.lineage == LineageVerdict::Broken {
         return Err(primary_broken());
     }
-    let received = state.checkpoint.map_or(0, |checkpoint| checkpoint.seq);
+    let known = heard_of(state);
     let Some(incarnation) = hello.incarnation else {
-        // An empty database where we have already had changes of this site: it was replaced.
-        return if received > 0 {
+        // An empty database where we have already heard of this site's feed: it was replaced.
+        return if known.is_some() {
             Err(satellite_broken(hello.sync_id))
         } else {
             Ok(Admission {
@@ -51,21 +51,25 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
             })
         };
     };
-    let other_life = state.incarnation.is_some_and(|known| known != incarnation);
-    let rewound = state.checkpoint.is_some_and(|known| {
-        hello.head.is_none_or(|head| {
-            known.incarnation != incarnation
-                || head.seq < known.seq
-                || (head.seq == known.seq && head.chain != known.chain)
-        })
+    // What we heard decides, not what we gave out: a word of that may be lost, or come from a twin in between.
+    let broken = known.is_some_and(|known| {
+        known.incarnation != incarnation
+            || hello.head.is_none_or(|head| {
+                head.seq < known.seq || (head.seq == known.seq && head.chain != known.chain)
+            })
     });
-    if other_life || rewound {
+    if broken {
         return Err(satellite_broken(hello.sync_id));
     }
     Ok(Admission {
         incarnation,
         assigned: false,
     })
+}
+
+/// The point of the satellite's feed that we know, if there is anything in it.
+pub(crate) fn heard_of(state: &PeerState) -> Option<Checkpoint> {
+    state.checkpoint.filter(|checkpoint| checkpoint.seq > 0)
 }
 
 /// Whose database is under suspicion, if the refusal is about that.

@@ -260,7 +260,7 @@ impl Session {
             software_version: self.setup.software_version.clone(),
             session: self.setup.session,
             assigned_incarnation: assigned.then_some(incarnation),
-            checkpoint: state.checkpoint,
+            checkpoint: admission::heard_of(&state),
             cursors: state.cursors.clone(),
             serve: state.serve.clone(),
             mismatches: state.mismatches.clone(),

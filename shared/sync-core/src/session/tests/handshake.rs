@@ -84,11 +84,11 @@ fn a_database_that_is_behind_what_is_known_of_it_is_refused() {
         chain: Chain([99; 16]),
         ..point(20)
     };
-    let other_life = PeerState {
-        incarnation: Some(life(2)),
-        ..peer_state()
+    let other_life = Checkpoint {
+        incarnation: life(2),
+        ..point(15)
     };
-    for state in [known(point(21)), known(other_chain), other_life] {
+    for state in [known(point(21)), known(other_chain), known(other_life)] {
         let (_, effects) = opened(state);
         assert_eq!(
             refusal(&effects),
@@ -117,6 +117,40 @@ fn an_empty_database_is_let_in_only_while_nothing_came_from_the_site() {
         ..peer_state()
     };
     assert!(welcomed(&opened_by(empty, unheard).1));
+}
+
+#[test]
+fn a_database_of_which_nothing_is_known_may_have_another_incarnation() {
+    // It was given this one in place of another, took it, and the link was cut before it could say so.
+    let unheard = |checkpoint| PeerState {
+        incarnation: Some(life(2)),
+        checkpoint,
+        ..peer_state()
+    };
+    let empty_feed = Checkpoint {
+        incarnation: life(2),
+        ..point(0)
+    };
+    for checkpoint in [None, Some(empty_feed)] {
+        let (_, effects) = opened(unheard(checkpoint));
+        let welcome = effects.iter().find_map(|effect| match effect {
+            Effect::Send(PrimaryMessage::Welcome(welcome)) => Some(welcome),
+            _ => None,
+        });
+        assert_eq!(
+            welcome.map(|welcome| welcome.checkpoint),
+            Some(None),
+            "{effects:?}"
+        );
+    }
+    let heard = PeerState {
+        incarnation: Some(life(2)),
+        ..peer_state()
+    };
+    assert!(
+        welcomed(&opened(heard).1),
+        "what was heard of it counts, not what a twin was given since"
+    );
 }
 
 #[test]

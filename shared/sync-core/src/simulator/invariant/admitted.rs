@@ -79,16 +79,14 @@ pub(super) fn at_peace(world: &World) -> Check {
     for satellite in world.satellites() {
         let process = &world.processes[satellite];
         let known = primary.peer(process.site);
-        let same_life = known.incarnation.is_none() || known.incarnation == process.store.incarnation();
+        let same_life = known
+            .checkpoint
+            .is_none_or(|known| process.store.incarnation() == Some(known.incarnation));
         let same_past = known
             .checkpoint
             .is_none_or(|known| world.truth.lives[process.life].knows(known.seq, known.chain));
         let right = same_life && same_past;
-        // Two new databases that shake hands at once may each find the other's incarnation: then both stand still.
-        let twin = world.satellites().any(|other| {
-            other != satellite && world.processes[other].site == process.site && world.processes[other].frozen
-        });
-        if right == process.frozen && !(right && twin) {
+        if right == process.frozen {
             let what = format!(
                 "process {satellite} of site {}: its past is the one known to the primary: {right}; frozen: {}",
                 process.site, process.frozen
