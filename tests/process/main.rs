@@ -6,6 +6,7 @@
     reason = "all of this is test code, also what is outside test functions"
 )]
 
+mod audit;
 mod bad_values;
 mod clocks;
 mod commands;

@@ -131,6 +131,7 @@ mod tests {
             "primary-svc certs show f",
             "primary-svc sites add 2 --name Hospital --code-file c",
             "primary-svc sites list",
+            "primary-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "primary-svc sites show 2",
             "primary-svc stores assign WH --site 2 --code-file c",
             "primary-svc copies set --site 3 --store A --store B",

@@ -96,6 +96,7 @@ mod tests {
             "satellite-svc ledger --output json",
             "satellite-svc import items FILE",
             "satellite-svc stock list --store WH",
+            "satellite-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "satellite-svc report stock-on-hand",
             "satellite-svc trace 0198f2a0-0000-7000-8000-000000000001",
         ] {

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::audit::AuditCommand;
 use super::import::ImportArgs;
 use super::ledger::LedgerArgs;
 use super::problem::Problem;
@@ -36,6 +37,9 @@ pub enum OperatorCommand {
     Report(ReportCommand),
     /// Show one record as it is stored, and where it came from
     Trace(TraceArgs),
+    /// The audit log (for admins)
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 impl OperatorCommand {
@@ -51,6 +55,7 @@ impl OperatorCommand {
             OperatorCommand::Stock(command) => super::stock::run(operator, command).await,
             OperatorCommand::Report(command) => super::report::run(operator, command).await,
             OperatorCommand::Trace(args) => super::trace::run(operator, args).await,
+            OperatorCommand::Audit(command) => command.run(operator).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the command lines of both programs share: flags, settings, operator commands, tables, exit codes.
 //! Commands that only one program has are in that program's `cli`.
 
+mod audit;
 pub mod command;
 pub mod config;
 pub mod exit;

@@ -1,6 +1,7 @@
 //! Queries on the typed tables and the record store's books, offered alike by read and write transactions
 //! (`impl Queries`). Nothing here writes; every list comes in pages or is bounded by the number of sites or channels.
 
+mod audit;
 mod channels;
 mod cursors;
 mod deep;
@@ -24,6 +25,7 @@ use supplysync_model::Fault;
 use crate::Etag;
 use crate::fault::database;
 
+pub use audit::AuditFilter;
 pub use channels::ChannelInfo;
 pub use cursors::Compared;
 pub use deep::Finding;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod atomic;
+mod audit;
 mod commit_order;
 mod database;
 mod digest;

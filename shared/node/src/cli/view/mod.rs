@@ -1,6 +1,7 @@
 //! Answers as they are shown: one file per noun, each a serde structure with stable field names (the JSON)
 //! and a table (for people). What the server said is turned into these here; nothing is computed that it did not say.
 
+mod audit;
 mod body;
 mod channel;
 mod import;
@@ -13,6 +14,7 @@ mod stock;
 mod trace;
 mod verify;
 
+pub use audit::{AuditLine, AuditView};
 pub use channel::Proof;
 pub use import::{ImportView, RowError};
 pub use ledger::{LedgerRow, LedgerView};

@@ -1,5 +1,6 @@
 //! `DiagnosticsService`: how synchronisation stands, and the proof that nothing is missing.
 
+mod audit;
 mod books;
 mod status;
 mod trace;
@@ -126,5 +127,16 @@ impl DiagnosticsService for Diagnostics {
             Box::pin(async move { trace::trace(tx, &request.record).await })
         });
         answer("TraceRecord", read.await)
+    }
+
+    async fn list_audit_log(
+        &self,
+        request: Request<v1::ListAuditLogRequest>,
+    ) -> Result<Response<v1::ListAuditLogResponse>, Status> {
+        let request = request.into_inner();
+        let read = self.store.read("list audit log", |tx| {
+            Box::pin(async move { audit::audit_log(tx, request).await })
+        });
+        answer("ListAuditLog", read.await)
     }
 }
