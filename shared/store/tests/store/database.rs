@@ -1,14 +1,15 @@
-//! Databases to test on: temporary SQLite files, and PostgreSQL databases of their own; and what is in them, as text.
+//! Databases to test on: temporary SQLite files, and PostgreSQL schemas of their own; and what is in them, as text.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::{Connection, Row};
 use supplysync_model::{Clock, Fault, Random, SyncId, Timestamp};
 use supplysync_store::{NewIdentity, Store, StoreConfig, StoreDeps};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::records::Bed;
 
@@ -147,19 +148,46 @@ impl Database for Sqlite {
     }
 }
 
-/// Databases on a server that the environment names.
+/// Schemas in a database of this process, on a server that the environment names: to the store each is a database,
+/// and they are made and dropped without a checkpoint.
+#[derive(Clone)]
 pub struct Postgres {
-    server: String,
+    database: StoreConfig,
+    made: Arc<Mutex<Vec<String>>>,
 }
 
-/// Numbers the databases of this process.
+/// Numbers the schemas of this process.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
+/// The database of this process, once it is made.
+static DATABASE: OnceCell<StoreConfig> = OnceCell::const_new();
+
 impl Postgres {
-    pub fn from_env() -> Option<Postgres> {
-        let server = std::env::var("SUPPLYSYNC_TEST_POSTGRES").ok()?;
-        Some(Postgres { server })
+    /// Runs a test if there is a server, and drops its schemas if it passes: a run makes hundreds.
+    pub async fn with<F: Future<Output = ()>>(test: impl FnOnce(Postgres) -> F) {
+        let Ok(server) = std::env::var("SUPPLYSYNC_TEST_POSTGRES") else {
+            return;
+        };
+        let postgres = Postgres {
+            database: DATABASE.get_or_init(|| make_database(server)).await.clone(),
+            made: Arc::default(),
+        };
+        test(postgres.clone()).await;
+        let made = std::mem::take(&mut *postgres.made.lock().unwrap());
+        for name in made {
+            Self::execute(&postgres.database, &format!("DROP SCHEMA {name} CASCADE")).await;
+        }
     }
+}
+
+async fn make_database(server: String) -> StoreConfig {
+    let name = format!("store_{}", std::process::id());
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let made = StoreConfig::new(format!("{base}/{name}"));
+    let server = StoreConfig::new(server);
+    Postgres::execute(&server, &format!("DROP DATABASE IF EXISTS {name}")).await;
+    Postgres::execute(&server, &format!("CREATE DATABASE {name}")).await;
+    made
 }
 
 impl Bed for Postgres {
@@ -172,16 +200,11 @@ impl Bed for Postgres {
 
 impl Database for Postgres {
     async fn empty(&self) -> StoreConfig {
-        let name = format!(
-            "store_{}_{}",
-            std::process::id(),
-            MADE.fetch_add(1, Ordering::Relaxed)
-        );
-        let server = StoreConfig::new(self.server.clone());
-        Self::execute(&server, &format!("DROP DATABASE IF EXISTS {name}")).await;
-        Self::execute(&server, &format!("CREATE DATABASE {name}")).await;
-        let (base, _) = self.server.rsplit_once('/').unwrap();
-        StoreConfig::new(format!("{base}/{name}"))
+        let name = format!("s{}", MADE.fetch_add(1, Ordering::Relaxed));
+        Self::execute(&self.database, &format!("CREATE SCHEMA {name}")).await;
+        let url = format!("{}?options[search_path]={name}", url(&self.database));
+        self.made.lock().unwrap().push(name);
+        StoreConfig::new(url)
     }
 
     async fn execute(config: &StoreConfig, sql: &str) {
@@ -195,8 +218,7 @@ impl Database for Postgres {
 
     async fn dump(config: &StoreConfig) -> BTreeMap<String, Vec<String>> {
         let mut connection = sqlx::PgConnection::connect(&url(config)).await.unwrap();
-        let tables =
-            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = current_schema()";
         let mut dump = BTreeMap::new();
         for table in sqlx::query(tables).fetch_all(&mut connection).await.unwrap() {
             let name: String = table.get(0);

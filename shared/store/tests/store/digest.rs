@@ -148,9 +148,7 @@ proptest! {
 
     #[test]
     fn books_agree_with_records_postgres(steps in prop::collection::vec(step(), 5..40)) {
-        if let Some(server) = Postgres::from_env() {
-            block_on(run(server, steps));
-        }
+        block_on(Postgres::with(|server| run(server, steps)));
     }
 }
 

@@ -47,9 +47,7 @@ macro_rules! on_every_database {
 
             #[tokio::test]
             async fn postgres() {
-                if let Some(server) = crate::database::Postgres::from_env() {
-                    super::$name(server).await;
-                }
+                crate::database::Postgres::with(super::$name).await;
             }
         }
     )*};
