@@ -54,7 +54,7 @@ where
     S: FnOnce(Context) -> F,
     F: Future<Output = Result<(), Fault>> + Send + 'static,
 {
-    memory::keep_little();
+    memory::keep_few_arenas();
     let outcome = telemetry::init(log).and_then(|()| {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime
