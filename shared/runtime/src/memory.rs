@@ -1,6 +1,6 @@
 //! How the C library's allocator keeps memory: in few arenas, so that a process is as large as what it holds.
 
-/// Arenas at the most. Measured: with the default, eight per core, an idle stream took 59 KB; with two, 30 KB.
+/// Arenas at the most; by default glibc makes eight per core. What was measured, and what not: docs/adr/0006.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const ARENAS: i32 = 2;
 
