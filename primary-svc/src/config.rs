@@ -11,11 +11,6 @@ use supplysync_node::cli::settings::{
 };
 use supplysync_runtime::{LogConfig, Validate};
 
-/// The store's preference with the user name that all sites share; `init` sets it last.
-pub const USER_NAME: &str = "credential.user_name";
-/// The store's preference with the argon2 hash (PHC text) of the password that all sites share.
-pub const PASSWORD_HASH: &str = "credential.password_hash";
-
 /// Everything a primary can be told. Relative paths are in `data_dir`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

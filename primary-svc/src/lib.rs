@@ -4,6 +4,9 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod credentials;
+pub mod network;
+pub mod preferences;
 pub mod service;
 pub mod sessions;
 pub mod wiring;

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use supplysync_api::fault::from_status;
 use supplysync_api::v1;
 use supplysync_api::v1::sync_service_client::SyncServiceClient;
-use supplysync_model::{Fault, FaultCode, Random, Reason, SyncId, Timestamp};
-use supplysync_net::Endpoint;
+use supplysync_model::{Fault, Random, SyncId, Timestamp};
+use supplysync_net::{Endpoint, TlsMaterial};
 use supplysync_net::client::fault_in;
 use supplysync_net::http2::MAX_MESSAGE_BYTES;
 use supplysync_node::session::{
@@ -25,6 +25,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
+use crate::follow::Partner;
+use crate::password::read_password;
 use crate::plan::{Last, PAUSED_INTERVAL};
 use crate::rhythm::Rhythm;
 
@@ -39,10 +41,12 @@ type Outgoing = v1::SatelliteMessage;
 
 /// Whom to dial, and as whom.
 pub struct Primary {
-    /// Where it is, with our certificate.
+    /// Where it is, with our certificate; made anew when the address changes.
     pub endpoint: Endpoint,
     /// The user name that all sites share.
     pub user_name: String,
+    /// Our certificate.
+    pub material: TlsMaterial,
     /// The file with the password; read at each try, so that a correction needs no restart.
     pub password_file: PathBuf,
     /// Whether batches are compressed, both ways.
@@ -57,6 +61,8 @@ pub struct Dialler {
     pub primary: Primary,
     /// When.
     pub rhythm: watch::Receiver<Rhythm>,
+    /// With whom, as it is decided now.
+    pub partner: watch::Receiver<Partner>,
     /// For waits that differ.
     pub random: Arc<dyn Random>,
     /// Cancelled when the program stops.
@@ -81,13 +87,29 @@ impl Dialler {
                 Ok(()) = requests.changed() => {}
                 // The wait is made anew from what holds now.
                 Ok(()) = self.rhythm.changed() => continue,
+                // Another address or user name is tried at once.
+                Ok(()) = self.partner.changed() => {}
             }
+            self.meet_partner();
             requests.mark_unchanged();
             last = self.attempt(last, rhythm).await;
             since = Since::now();
             if rhythm.paused() {
                 self.note_asked().await;
             }
+        }
+    }
+
+    /// Takes up the address and user name that hold now. An address that can't be used was refused when it was set.
+    fn meet_partner(&mut self) {
+        let partner = self.partner.borrow_and_update().clone();
+        self.primary.user_name = partner.user_name;
+        if partner.primary_url == self.primary.endpoint.url() {
+            return;
+        }
+        match Endpoint::new(&partner.primary_url, &self.primary.material) {
+            Ok(endpoint) => self.primary.endpoint = endpoint,
+            Err(fault) => tracing::error!(reason = fault.reason().0, ?fault, "the primary's address is unusable"),
         }
     }
 
@@ -171,6 +193,10 @@ impl Dialler {
                     if self.rhythm.borrow().mode() != rhythm.mode() {
                         stop.cancel();
                     }
+                }
+                Ok(()) = self.partner.changed(), if !stop.is_cancelled() => {
+                    self.partner.mark_changed();
+                    stop.cancel();
                 }
             }
         }
@@ -278,26 +304,6 @@ impl Since {
 
     fn elapsed(self) -> Duration {
         self.before + self.at.elapsed()
-    }
-}
-
-/// The first line of the password file.
-pub fn read_password(path: &std::path::Path) -> Result<SecretString, Fault> {
-    let unusable = |why: String| {
-        let message = format!(
-            "{} {why}: put the password that all sites share on its first line (sync.password_file)",
-            path.display()
-        );
-        Fault::new(
-            FaultCode::FailedPrecondition,
-            Reason::CONFIGURATION_INVALID,
-            message,
-        )
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(format!("can't be read ({error})")))?;
-    match text.lines().next().filter(|line| !line.is_empty()) {
-        Some(line) => Ok(SecretString::from(line)),
-        None => Err(unusable("is empty".to_owned())),
     }
 }
 

@@ -4,6 +4,10 @@
 pub mod cli;
 pub mod config;
 pub mod dial;
+pub mod follow;
+pub mod later;
+pub mod password;
 pub mod plan;
+pub mod preferences;
 pub mod rhythm;
 pub mod wiring;

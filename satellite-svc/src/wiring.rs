@@ -1,5 +1,7 @@
 //! How a satellite is put together: the one place that knows all its parts.
 
+use std::sync::Arc;
+
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_net::Endpoint;
 use supplysync_node::serve::{Foundation, Site, SiteRole};
@@ -7,8 +9,11 @@ use supplysync_node::session::Packing;
 use supplysync_runtime::{Context, OnEnd};
 
 use crate::config::Config;
-use crate::dial::{Dialler, Primary, read_password};
-use crate::rhythm::{Rhythm, follow};
+use crate::dial::{Dialler, Primary};
+use crate::follow::{Partner, follow};
+use crate::password::read_password;
+use crate::preferences::SatellitePreferences;
+use crate::rhythm::Rhythm;
 
 /// Puts the satellite together and starts it. Returns once its tasks run. The primary need not be there.
 pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
@@ -24,34 +29,50 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let foundation = Foundation::lay(site, context).await?;
     let (tasks, stop) = (&foundation.context.tasks, &foundation.context.stop);
 
-    let configured = Rhythm {
+    let rhythm = Rhythm {
         interval_minutes: config.sync.interval_minutes,
         live: config.sync.live,
     };
-    let (rhythm, following) = follow(foundation.store.clone(), configured, stop.clone()).await?;
+    let partner = Partner {
+        primary_url: config.sync.primary_url.clone(),
+        user_name: config.sync.user_name.clone(),
+    };
+    // What is configured must be right, also while something else was chosen since.
+    Endpoint::new(&partner.primary_url, &foundation.material).map_err(wrong_url)?;
+    let (now, following) = follow(foundation.store.clone(), (rhythm, partner), stop.clone()).await?;
     let following = foundation.users.track_future(following);
     tasks.spawn("follow settings", OnEnd::Critical, following);
 
-    let endpoint = Endpoint::new(&config.sync.primary_url, &foundation.material).map_err(wrong_url)?;
+    let met = now.partner.borrow().clone();
+    let endpoint = Endpoint::new(&met.primary_url, &foundation.material).map_err(wrong_url)?;
+    let book = SatellitePreferences {
+        store: foundation.store.clone(),
+        changed_here: now.changed_here.clone(),
+        control: foundation.control.clone(),
+        material: foundation.material.clone(),
+        password_file: password_file.clone(),
+    };
     let dialler = Dialler {
         sessions: foundation.sessions(),
         primary: Primary {
             endpoint,
-            user_name: config.sync.user_name.clone(),
+            user_name: met.user_name,
+            material: foundation.material.clone(),
             password_file,
             packing: match config.sync.compress {
                 true => Packing::Compressed,
                 false => Packing::Plain,
             },
         },
-        rhythm,
+        rhythm: now.rhythm,
+        partner: now.partner,
         random: foundation.context.random.clone(),
         stop: stop.clone(),
     };
     let dialling = foundation.users.track_future(dialler.run());
     tasks.spawn("dialler", OnEnd::Critical, dialling);
 
-    let routes = foundation.routes(&[])?;
+    let routes = foundation.routes(&[], Arc::new(book))?;
     foundation.serve(routes.routes());
     Ok(())
 }

@@ -93,6 +93,7 @@ impl Network {
             .arg(&certificates)
             .args(["--user-name", USER_NAME]);
         init.arg("--password-file").arg(self.folder.join("password"));
+        init.arg("--authorisation-code-file").arg(self.folder.join("code"));
         run(init, SETUP_LIMIT).await?.success()?;
         Ok(satellite)
     }

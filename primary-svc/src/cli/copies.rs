@@ -1,13 +1,14 @@
 //! `primary-svc copies`: which stores' data a site keeps a copy of.
 
 use clap::{Args, Subcommand};
+use supplysync_api::v1::site_service_client::SiteServiceClient;
 use supplysync_api::v1::SetCopiesRequest;
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::run::Operator;
 
 use super::sites::answer_site;
-use super::unlock::{CodeFlags, with_unlocked};
 
 /// What can be done with copies.
 #[derive(Debug, Subcommand)]
@@ -41,8 +42,8 @@ impl CopiesCommand {
             sync_id: args.site.get().into(),
             stores: args.stores,
         };
-        let answer = with_unlocked(operator, &args.code, request, async |mut sites, request| {
-            sites.set_copies(request).await
+        let answer = with_unlocked(operator, &args.code, request, async |channel, request| {
+            SiteServiceClient::new(channel).set_copies(request).await
         });
         answer_site(operator, answer.await?.site)
     }

@@ -15,14 +15,15 @@ use supplysync_net::credential;
 use supplysync_node::cli::flags::{CONFIG_FILE, GlobalFlags};
 use supplysync_node::cli::output::Answer;
 use supplysync_node::cli::problem::Problem;
-use supplysync_node::cli::setup::{self, Readers};
+use supplysync_node::cli::setup::{self, Chosen, Readers};
 use supplysync_node::cli::{run, secret};
-use supplysync_node::command::authorisation::CODE_HASH;
+use supplysync_node::command::authorisation::{CODE_HASH, hash_code};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{NewIdentity, OwnChange, Store};
 
 use super::certs;
-use crate::config::{Config, PASSWORD_HASH, USER_NAME};
+use crate::config::Config;
+use crate::credentials::{PASSWORD_HASH, USER_NAME};
 
 /// What a new primary must be told.
 #[derive(Debug, Args)]
@@ -66,12 +67,6 @@ struct InitView {
     authorisation_code: Option<String>,
 }
 
-/// A secret and whether it was made here, so that it must be shown.
-struct Chosen {
-    secret: SecretString,
-    made_here: bool,
-}
-
 /// What a new primary's database begins with.
 struct FirstRecords {
     /// Its own site, so that every other can name the owner of master data.
@@ -95,7 +90,7 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
         begun => begun,
     };
     let password = choose_password(args.password_file.as_deref())?;
-    let code = choose_code(args.authorisation_code_file.as_deref())?;
+    let code = setup::choose_code(args.authorisation_code_file.as_deref())?;
 
     let tls = config.data_dir.join("tls");
     certs::make_first(&tls, &args.hostname)?;
@@ -126,7 +121,7 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
         },
         user_name: args.user_name.clone(),
         password_hash: credential::hash_secret(&password.secret, &*random)?,
-        code_hash: credential::hash_secret(&code.secret, &*random)?,
+        code_hash: hash_code(&code.secret, &*random)?,
     };
     first.write(&store).await?;
     store.close().await;
@@ -160,15 +155,6 @@ fn choose_password(file: Option<&Path>) -> Result<Chosen, Problem> {
         None if made_here => secret::generate(run::random().bytes16()),
         None => secret::ask_twice("password that all sites will share", "--password-file")?,
     };
-    Ok(Chosen { secret, made_here })
-}
-
-fn choose_code(file: Option<&Path>) -> Result<Chosen, Problem> {
-    let secret = match file {
-        Some(path) => secret::from_file("authorisation code", path)?,
-        None => secret::generate(run::random().bytes16()),
-    };
-    let made_here = file.is_none();
     Ok(Chosen { secret, made_here })
 }
 

@@ -6,7 +6,6 @@ mod init;
 mod serve;
 mod sites;
 mod stores;
-mod unlock;
 
 use std::process::ExitCode;
 
@@ -53,7 +52,7 @@ pub enum Errand {
     /// Issue and read certificates (on the machine that holds the authority's key)
     #[command(subcommand)]
     Certs(certs::CertsCommand),
-    /// Register and list sites
+    /// Register, list, change and remove sites
     #[command(subcommand)]
     Sites(sites::SitesCommand),
     /// Decide on which site a store is active
@@ -133,6 +132,15 @@ mod tests {
             "primary-svc sites list",
             "primary-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "primary-svc sites show 2",
+            "primary-svc sites edit 2 --name Hospital --url https://h:1 --interval 5 --live false --code-file c",
+            "primary-svc sites remove 2 --force",
+            "primary-svc prefs show",
+            "primary-svc prefs unlock --code-file c",
+            "primary-svc prefs set interval 10",
+            "primary-svc prefs set password --value-file p --code-file c",
+            "primary-svc prefs lock",
+            "primary-svc prefs change-code --code-file c --new-code-file n",
+            "primary-svc access show --output json",
             "primary-svc stores assign WH --site 2 --code-file c",
             "primary-svc copies set --site 3 --store A --store B",
         ] {
@@ -151,6 +159,8 @@ mod tests {
             "primary-svc import spoons FILE",
             "primary-svc certs issue operator ann --role king --out d",
             "primary-svc sites add 0 --name X",
+            "primary-svc prefs set interval",
+            "primary-svc prefs set colour red",
             "primary-svc stock list",
         ] {
             let error = parse(line).expect_err(line);

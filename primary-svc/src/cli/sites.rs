@@ -1,14 +1,16 @@
-//! `primary-svc sites`: register, list and show sites.
+//! `primary-svc sites`: register, list, show, change and remove sites.
 
 use clap::{Args, Subcommand};
 use supplysync_api::v1::site_service_client::SiteServiceClient;
-use supplysync_api::v1::{AddSiteRequest, GetSiteRequest, ListSitesRequest, Site};
+use supplysync_api::v1::{
+    AddSiteRequest, GetSiteRequest, ListSitesRequest, RemoveSiteRequest, Site, UpdateSiteRequest,
+};
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::run::{Operator, PAGE_SIZE};
-use supplysync_node::cli::view::{SiteRow, SiteView, SitesView};
+use supplysync_node::cli::view::{RemovedSiteView, SiteRow, SiteView, SitesView};
 
-use super::unlock::{CodeFlags, with_unlocked};
 
 /// What can be done with sites.
 #[derive(Debug, Subcommand)]
@@ -23,6 +25,47 @@ pub enum SitesCommand {
         #[arg(value_name = "N")]
         sync_id: SyncId,
     },
+    /// Change a site: what is not named stays (needs the authorisation code)
+    Edit(EditArgs),
+    /// Take a site off the network (needs the authorisation code)
+    Remove(RemoveArgs),
+}
+
+/// What of a site to change.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// Its Sync ID
+    #[arg(value_name = "N")]
+    sync_id: SyncId,
+    /// Its name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Where it can be reached; "" if it can't
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Minutes between its requests for new information; 0 pauses
+    #[arg(long, value_name = "MINUTES")]
+    interval: Option<u32>,
+    /// Whether its connection stays open
+    #[arg(long, value_name = "BOOL")]
+    live: Option<bool>,
+    /// Where the authorisation code is.
+    #[command(flatten)]
+    code: CodeFlags,
+}
+
+/// Which site to remove.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// Its Sync ID
+    #[arg(value_name = "N")]
+    sync_id: SyncId,
+    /// Remove it although something is unfinished; recorded in the audit log
+    #[arg(long)]
+    force: bool,
+    /// Where the authorisation code is.
+    #[command(flatten)]
+    code: CodeFlags,
 }
 
 /// A site to register.
@@ -61,6 +104,8 @@ impl SitesCommand {
             SitesCommand::Add(args) => add(operator, args).await,
             SitesCommand::List => list(operator).await,
             SitesCommand::Show { sync_id } => show(operator, sync_id).await,
+            SitesCommand::Edit(args) => edit(operator, args).await,
+            SitesCommand::Remove(args) => remove(operator, args).await,
         }
     }
 }
@@ -79,6 +124,34 @@ async fn add(operator: &Operator, args: AddArgs) -> Result<(), Problem> {
         sites.add_site(request).await
     });
     answer_site(operator, answer.await?.site)
+}
+
+async fn edit(operator: &Operator, args: EditArgs) -> Result<(), Problem> {
+    let request = UpdateSiteRequest {
+        sync_id: args.sync_id.get().into(),
+        name: args.name,
+        url: args.url,
+        interval_minutes: args.interval,
+        live: args.live,
+    };
+    let answer = with_unlocked(operator, &args.code, request, async |channel, request| {
+        SiteServiceClient::new(channel).update_site(request).await
+    });
+    answer_site(operator, answer.await?.site)
+}
+
+async fn remove(operator: &Operator, args: RemoveArgs) -> Result<(), Problem> {
+    let request = RemoveSiteRequest {
+        sync_id: args.sync_id.get().into(),
+        force: args.force,
+    };
+    let answer = with_unlocked(operator, &args.code, request, async |channel, request| {
+        SiteServiceClient::new(channel).remove_site(request).await
+    });
+    operator.output.answer(&RemovedSiteView {
+        sync_id: args.sync_id.get(),
+        unfinished: answer.await?.unfinished,
+    })
 }
 
 async fn list(operator: &Operator) -> Result<(), Problem> {

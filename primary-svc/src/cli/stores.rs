@@ -1,13 +1,14 @@
 //! `primary-svc stores`: on which site a store is active.
 
 use clap::{Args, Subcommand};
+use supplysync_api::v1::site_service_client::SiteServiceClient;
 use supplysync_api::v1::AssignStoreRequest;
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::run::Operator;
 
 use super::sites::answer_site;
-use super::unlock::{CodeFlags, with_unlocked};
 
 /// What can be done with stores.
 #[derive(Debug, Subcommand)]
@@ -38,8 +39,8 @@ impl StoresCommand {
             store: args.store,
             sync_id: args.site.get().into(),
         };
-        let answer = with_unlocked(operator, &args.code, request, async |mut sites, request| {
-            sites.assign_store(request).await
+        let answer = with_unlocked(operator, &args.code, request, async |channel, request| {
+            SiteServiceClient::new(channel).assign_store(request).await
         });
         answer_site(operator, answer.await?.site)
     }

@@ -3,22 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
 use supplysync_model::{
     Assignment, AssignmentState, Epoch, Fault, FaultCode, Incarnation, Reason, Site, SiteSettings, Store,
     StoreId, SyncId,
 };
-use supplysync_node::command::authorisation::require_unlocked;
-use supplysync_node::command::caller::Caller;
 use supplysync_node::command::lookup;
+use supplysync_node::command::preferences::{Audited, Authority, check_interval};
 use supplysync_node::command::problems::Problems;
 use supplysync_record_codec::RecordBody;
-use supplysync_store::{AuditEntry, OwnChange, Queries, Store as RecordStore, WriteTx};
+use supplysync_store::{OwnChange, Queries, Store as RecordStore, WriteTx};
 
 use super::site_rules::{check_satellite_id, check_site};
-
-/// The longest interval: a day.
-const MAX_INTERVAL_MINUTES: u32 = 1_440;
+use crate::network::NetworkDefaults;
 
 /// A site as asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,17 +35,6 @@ pub struct NewSite {
     pub live: Option<bool>,
 }
 
-/// What sites get unless they say otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SiteDefaults {
-    /// The highest Sync ID.
-    pub max_sync_id: u16,
-    /// Minutes between a satellite's requests.
-    pub interval_minutes: u32,
-    /// Whether streams stay open.
-    pub live: bool,
-}
-
 /// A site with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredSite {
@@ -59,15 +44,6 @@ pub struct RegisteredSite {
     pub settings: Option<SiteSettings>,
     /// The stores active on it.
     pub stores: Vec<StoreId>,
-}
-
-/// The caller and the token that unlocks.
-#[derive(Debug, Clone)]
-pub struct Authority {
-    /// Who asks.
-    pub caller: Caller,
-    /// The unlock token, if one was sent.
-    pub token: Option<SecretString>,
 }
 
 /// Puts the primary itself on record, at `init`. No token: nobody has one yet.
@@ -90,7 +66,7 @@ pub async fn register_primary(store: &RecordStore, name: String, url: String) ->
 pub async fn add_site(
     store: &RecordStore,
     new: NewSite,
-    defaults: SiteDefaults,
+    max_sync_id: u16,
     authority: Authority,
 ) -> Result<RegisteredSite, Fault> {
     let incarnation = incarnation(store)?;
@@ -98,8 +74,9 @@ pub async fn add_site(
         .write("add site", move |tx| {
             let (new, authority) = (new.clone(), authority.clone());
             Box::pin(async move {
-                require_unlocked(tx, authority.token.as_ref()).await?;
-                check_satellite_id(new.sync_id, defaults.max_sync_id)?;
+                authority.require(tx).await?;
+                check_satellite_id(new.sync_id, max_sync_id)?;
+                let defaults = NetworkDefaults::load(tx).await?;
                 if find_site(tx, new.sync_id).await?.is_some() {
                     return Err(Fault::new(
                         FaultCode::AlreadyExists,
@@ -109,14 +86,7 @@ pub async fn add_site(
                 }
                 let mut problems = Problems::default();
                 check_site(&new.name, &new.url, &mut problems);
-                let taken = tx.sites().await?.into_iter();
-                if taken.map(|site| site.value.name).any(|name| name == new.name) {
-                    problems.rule(
-                        Reason::CODE_TAKEN,
-                        "name",
-                        format!("another site is called {:?}", new.name),
-                    );
-                }
+                check_name_free(tx, new.sync_id, &new.name, &mut problems).await?;
                 let stores: BTreeSet<StoreId> = new.stores.iter().copied().collect();
                 check_unassigned(tx, &stores, "stores", &mut problems).await?;
                 let copies: BTreeSet<StoreId> = new.copies.iter().copied().collect();
@@ -128,12 +98,7 @@ pub async fn add_site(
                     );
                 }
                 let interval_minutes = new.interval_minutes.unwrap_or(defaults.interval_minutes);
-                if interval_minutes > MAX_INTERVAL_MINUTES {
-                    problems.invalid(
-                        "interval_minutes",
-                        format!("is {interval_minutes}: 0 to {MAX_INTERVAL_MINUTES}"),
-                    );
-                }
+                check_interval(interval_minutes, &mut problems);
                 problems.finish()?;
                 let site = Site {
                     sync_id: new.sync_id,
@@ -193,7 +158,7 @@ pub async fn assign_store(
         .write("assign store", move |tx| {
             let authority = authority.clone();
             Box::pin(async move {
-                require_unlocked(tx, authority.token.as_ref()).await?;
+                authority.require(tx).await?;
                 require_site(tx, site).await?;
                 let mut problems = Problems::default();
                 check_unassigned(tx, &BTreeSet::from([assigned]), "store", &mut problems).await?;
@@ -226,7 +191,7 @@ pub async fn set_copies(
         .write("set copies", move |tx| {
             let (copies, authority) = (copies.clone(), authority.clone());
             Box::pin(async move {
-                require_unlocked(tx, authority.token.as_ref()).await?;
+                authority.require(tx).await?;
                 if site.is_primary() {
                     return Err(Fault::new(
                         FaultCode::Unimplemented,
@@ -348,11 +313,31 @@ async fn check_copies(
     Ok(())
 }
 
-async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
-    Ok(tx.site(site).await?.map(|found| found.value))
+/// Two sites of one name would be mistaken for each other.
+pub(super) async fn check_name_free(
+    tx: &Queries,
+    site: SyncId,
+    name: &str,
+    problems: &mut Problems,
+) -> Result<(), Fault> {
+    let others = tx.sites().await?.into_iter();
+    let mut others = others.filter(|other| !other.retired && other.value.sync_id != site);
+    if others.any(|other| other.value.name == name) {
+        problems.rule(
+            Reason::CODE_TAKEN,
+            "name",
+            format!("another site is called {name:?}"),
+        );
+    }
+    Ok(())
 }
 
-async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
+async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
+    let found = tx.site(site).await?.filter(|found| !found.retired);
+    Ok(found.map(|found| found.value))
+}
+
+pub(super) async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
     find_site(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,
@@ -362,8 +347,9 @@ async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
     })
 }
 
-async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<SiteSettings>, Fault> {
-    Ok(tx.site_settings(site).await?.map(|found| found.value))
+pub(super) async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<SiteSettings>, Fault> {
+    let found = tx.site_settings(site).await?.filter(|found| !found.retired);
+    Ok(found.map(|found| found.value))
 }
 
 async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
@@ -383,7 +369,7 @@ fn incarnation(store: &RecordStore) -> Result<Incarnation, Fault> {
         .ok_or_else(|| Fault::internal("a primary without an incarnation"))
 }
 
-async fn put(tx: &mut WriteTx, bodies: Vec<RecordBody>) -> Result<(), Fault> {
+pub(super) async fn put(tx: &mut WriteTx, bodies: Vec<RecordBody>) -> Result<(), Fault> {
     let changes = bodies.into_iter().map(|body| OwnChange {
         body,
         deleted: false,
@@ -403,20 +389,16 @@ fn listed(stores: &BTreeSet<StoreId>) -> String {
 async fn audit(
     tx: &mut WriteTx,
     authority: Authority,
-    action: &str,
+    action: &'static str,
     subject: String,
     old: String,
     new: String,
 ) -> Result<(), Fault> {
-    let at = tx.now();
-    tx.audit(AuditEntry {
-        at,
-        principal: authority.caller.principal,
-        from: authority.caller.from,
-        action: action.to_owned(),
+    let change = Audited {
+        action,
         subject,
         old,
         new,
-    })
-    .await
+    };
+    authority.audit(tx, change).await
 }

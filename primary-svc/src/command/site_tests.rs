@@ -10,18 +10,13 @@ use supplysync_model::{Clock, FaultCode, Random, Reason, Store, StoreId, StoreMo
 use supplysync_node::command::authorisation::{CODE_HASH, unlock};
 use supplysync_node::command::caller::Caller;
 use supplysync_node::command::master;
+use supplysync_node::command::preferences::Authority;
 use supplysync_store::{NewIdentity, Store as RecordStore, StoreConfig, StoreDeps};
 use tempfile::TempDir;
 
-use super::site::{
-    Authority, NewSite, SiteDefaults, add_site, assign_store, get_site, register_primary, set_copies,
-};
+use super::site::{NewSite, add_site, assign_store, get_site, register_primary, set_copies};
 
-const DEFAULTS: SiteDefaults = SiteDefaults {
-    max_sync_id: 64,
-    interval_minutes: 5,
-    live: true,
-};
+const HIGHEST: u16 = 64;
 
 struct Noon;
 
@@ -138,7 +133,7 @@ async fn nothing_changes_while_locked() {
         caller: caller(),
         token: None,
     };
-    let added = add_site(&office.store, new_site(2, "North", &[]), DEFAULTS, nobody.clone()).await;
+    let added = add_site(&office.store, new_site(2, "North", &[]), HIGHEST, nobody.clone()).await;
     let assigned = assign_store(&office.store, store, SyncId::PRIMARY, nobody.clone()).await;
     let copied = set_copies(&office.store, site(2), vec![store], nobody).await;
     for refused in [added.map(drop), assigned.map(drop), copied.map(drop)] {
@@ -152,7 +147,7 @@ async fn a_site_has_a_free_number_a_name_of_its_own_and_new_stores() {
     let office = Office::open().await;
     let authority = office.unlocked().await;
     let store = office.new_store("N1").await;
-    let add = |new: NewSite| add_site(&office.store, new, DEFAULTS, authority.clone());
+    let add = |new: NewSite| add_site(&office.store, new, HIGHEST, authority.clone());
     let added = add(new_site(2, "North", &[store])).await.unwrap();
     assert_eq!(
         (added.stores, added.settings.unwrap().interval_minutes),
@@ -182,7 +177,7 @@ async fn a_store_gets_one_first_site_and_copies_go_elsewhere() {
     add_site(
         &office.store,
         new_site(2, "North", &[]),
-        DEFAULTS,
+        HIGHEST,
         authority.clone(),
     )
     .await

@@ -6,13 +6,18 @@ use supplysync_api::fields::{Fields, one, sync_id};
 use supplysync_api::v1::site_service_server::SiteService;
 use supplysync_api::{page_token, read_page, v1};
 use supplysync_model::{Fault, StoreId, SyncId};
+use supplysync_node::command::authorisation::note_locked;
 use supplysync_node::command::lookup;
+use supplysync_node::command::preferences::Authority;
 use supplysync_node::service::reference;
-use supplysync_node::service::request::{answer, caller, unlock_token};
+use supplysync_node::service::request::{answer, authority};
+use supplysync_node::session::SyncControl;
+use supplysync_node::status::SyncStatus;
 use supplysync_store::{Queries, Store as RecordStore};
 use tonic::{Request, Response, Status};
 
-use crate::command::site::{self, Authority, NewSite, RegisteredSite, SiteDefaults};
+use crate::command::site::{self, NewSite, RegisteredSite};
+use crate::command::site_change::{self, SiteChange};
 
 /// The list that page tokens belong to.
 const LIST: &str = "sites";
@@ -20,13 +25,58 @@ const LIST: &str = "sites";
 /// The handler.
 pub struct Sites {
     store: RecordStore,
-    defaults: SiteDefaults,
+    control: SyncControl,
+    max_sync_id: u16,
 }
 
 impl Sites {
     /// On the primary's store.
-    pub fn new(store: RecordStore, defaults: SiteDefaults) -> Sites {
-        Sites { store, defaults }
+    pub fn new(store: RecordStore, control: SyncControl, max_sync_id: u16) -> Sites {
+        Sites {
+            store,
+            control,
+            max_sync_id,
+        }
+    }
+
+    /// The outcome of a change; one that was refused because the preferences are locked is in the audit log.
+    async fn noted<T>(
+        &self,
+        action: &'static str,
+        authority: &Authority,
+        outcome: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if let Err(fault) = &outcome {
+            note_locked(&self.store, authority.caller.clone(), action, fault).await?;
+        }
+        outcome
+    }
+
+    async fn update(&self, request: Request<v1::UpdateSiteRequest>) -> Result<v1::Site, Fault> {
+        let authority = authority(&request);
+        let request = request.into_inner();
+        let site = one("sync_id", sync_id(request.sync_id))?;
+        let change = SiteChange {
+            name: request.name,
+            url: request.url,
+            interval_minutes: request.interval_minutes,
+            live: request.live,
+        };
+        let changed = site_change::update_site(&self.store, site, change, authority.clone()).await;
+        self.noted("sites.update", &authority, changed).await?;
+        self.show(site).await
+    }
+
+    async fn remove(
+        &self,
+        request: Request<v1::RemoveSiteRequest>,
+    ) -> Result<v1::RemoveSiteResponse, Fault> {
+        let authority = authority(&request);
+        let request = request.into_inner();
+        let site = one("sync_id", sync_id(request.sync_id))?;
+        let removed = site_change::remove_site(&self.store, site, request.force, authority.clone()).await;
+        let unfinished = self.noted("sites.remove", &authority, removed).await?;
+        Ok(v1::RemoveSiteResponse { unfinished })
     }
 
     async fn add(&self, request: Request<v1::AddSiteRequest>) -> Result<v1::Site, Fault> {
@@ -44,7 +94,8 @@ impl Sites {
             interval_minutes: request.interval_minutes,
             live: request.live,
         };
-        site::add_site(&self.store, new, self.defaults, authority).await?;
+        let added = site::add_site(&self.store, new, self.max_sync_id, authority.clone()).await;
+        self.noted("sites.add", &authority, added).await?;
         self.show(sync_id).await
     }
 
@@ -56,7 +107,8 @@ impl Sites {
             Box::pin(async move { reference::store(tx, "store", &request.store).await })
         });
         let assigned = named.await?.value.id;
-        site::assign_store(&self.store, assigned, site, authority).await?;
+        let done = site::assign_store(&self.store, assigned, site, authority.clone()).await;
+        self.noted("sites.assign_store", &authority, done).await?;
         self.show(site).await
     }
 
@@ -65,7 +117,8 @@ impl Sites {
         let request = request.into_inner();
         let site = one("sync_id", sync_id(request.sync_id))?;
         let copies = self.stores("stores", request.stores).await?;
-        site::set_copies(&self.store, site, copies, authority).await?;
+        let done = site::set_copies(&self.store, site, copies, authority.clone()).await;
+        self.noted("sites.set_copies", &authority, done).await?;
         self.show(site).await
     }
 
@@ -80,9 +133,11 @@ impl Sites {
             _ => 0,
         };
         let size = page.size as usize;
+        let board = self.control.board().current();
         let read = self.store.read("list sites", move |tx| {
+            let board = board.clone();
             Box::pin(async move {
-                let sites = tx.sites().await?.into_iter();
+                let sites = tx.sites().await?.into_iter().filter(|site| !site.retired);
                 let ids = sites.map(|site| site.value.sync_id);
                 let mut ids: Vec<_> = ids.filter(|id| id.get() > after).collect();
                 let more = ids.len() > size;
@@ -92,7 +147,7 @@ impl Sites {
                 for id in ids {
                     found.push(site::get_site(tx, id).await?);
                 }
-                Ok((show(tx, found).await?, last))
+                Ok((show(tx, found, &board).await?, last))
             })
         });
         let (sites, last) = read.await?;
@@ -103,10 +158,12 @@ impl Sites {
     }
 
     async fn show(&self, site: SyncId) -> Result<v1::Site, Fault> {
+        let board = self.control.board().current();
         let read = self.store.read("show a site", move |tx| {
+            let board = board.clone();
             Box::pin(async move {
                 let found = site::get_site(tx, site).await?;
-                let shown = show(tx, vec![found]).await?.pop();
+                let shown = show(tx, vec![found], &board).await?.pop();
                 shown.ok_or_else(|| Fault::internal("a site that shows as nothing"))
             })
         });
@@ -121,14 +178,7 @@ impl Sites {
     }
 }
 
-fn authority<T>(request: &Request<T>) -> Authority {
-    Authority {
-        caller: caller(request),
-        token: unlock_token(request),
-    }
-}
-
-async fn show(tx: &Queries, sites: Vec<RegisteredSite>) -> Result<Vec<v1::Site>, Fault> {
+async fn show(tx: &Queries, sites: Vec<RegisteredSite>, board: &SyncStatus) -> Result<Vec<v1::Site>, Fault> {
     let copies = |site: &RegisteredSite| match &site.settings {
         Some(settings) => settings.copies.clone(),
         None => Vec::new(),
@@ -161,6 +211,10 @@ async fn show(tx: &Queries, sites: Vec<RegisteredSite>) -> Result<Vec<v1::Site>,
             copies: shown(&copies(found)),
             interval_minutes: settings.map_or(0, |settings| settings.interval_minutes),
             live: settings.is_some_and(|settings| settings.live),
+            mismatches: board
+                .get(&found.site.sync_id)
+                .map(|line| line.mismatches.clone())
+                .unwrap_or_default(),
         }
     });
     Ok(wire.collect())
@@ -177,6 +231,24 @@ impl SiteService for Sites {
             "AddSite",
             site.map(|site| v1::AddSiteResponse { site: Some(site) }),
         )
+    }
+
+    async fn update_site(
+        &self,
+        request: Request<v1::UpdateSiteRequest>,
+    ) -> Result<Response<v1::UpdateSiteResponse>, Status> {
+        let site = self.update(request).await;
+        answer(
+            "UpdateSite",
+            site.map(|site| v1::UpdateSiteResponse { site: Some(site) }),
+        )
+    }
+
+    async fn remove_site(
+        &self,
+        request: Request<v1::RemoveSiteRequest>,
+    ) -> Result<Response<v1::RemoveSiteResponse>, Status> {
+        answer("RemoveSite", self.remove(request).await)
     }
 
     async fn list_sites(

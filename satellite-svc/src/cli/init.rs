@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use futures::FutureExt;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use supplysync_model::SyncId;
+use supplysync_model::{Fault, SyncId};
 use supplysync_node::cli::flags::{CONFIG_FILE, GlobalFlags};
 use supplysync_node::cli::output::Answer;
 use supplysync_node::cli::problem::Problem;
 use supplysync_node::cli::setup::{self, Readers};
 use supplysync_node::cli::{run, secret};
+use supplysync_node::command::authorisation::{CODE_HASH, hash_code};
 use supplysync_store::{NewIdentity, Store};
 
 use crate::config::Config;
@@ -38,6 +40,9 @@ pub struct InitArgs {
     /// A file with the password that all sites share, on its first line [default: ask]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// A file with the authorisation code that unlocks this site's preferences [default: make one and show it once]
+    #[arg(long, value_name = "FILE")]
+    authorisation_code_file: Option<PathBuf>,
     /// Address and port for this site's own users and operators [default: 127.0.0.1:8444]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -54,6 +59,8 @@ struct InitView {
     data_dir: PathBuf,
     config: PathBuf,
     operator_certificate: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorisation_code: Option<String>,
 }
 
 /// The files that a satellite needs, who may read them, and whether it can do without.
@@ -72,10 +79,14 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     let deps = run::store_deps();
     let database = config.database.store_config(&config.data_dir);
     setup::make_directory(&config.data_dir)?;
-    if let Some(store) = setup::existing(database.clone(), deps.clone()).await? {
-        return Err(setup::already_set_up(store, &config.data_dir).await);
-    }
+    let begun = match setup::existing(database.clone(), deps.clone()).await? {
+        Some(store) if store.identity().sync_id != args.sync_id || has_code(&store).await? => {
+            return Err(setup::already_set_up(store, &config.data_dir).await);
+        }
+        begun => begun,
+    };
     let password = secret::from_file_or_ask("password", args.password_file.as_deref(), "--password-file")?;
+    let code = setup::choose_code(args.authorisation_code_file.as_deref())?;
 
     let operator = copy_certificates(&args.certs, &config.data_dir.join("tls"))?;
     let password_path = config.data_dir.join("password");
@@ -93,12 +104,22 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
             Readers::Everybody,
         )?;
     }
-    // Last: once there is a database, the satellite counts as set up.
+    // Last: once there is a database with a code, the satellite counts as set up.
     let identity = NewIdentity {
         sync_id: args.sync_id,
         site_name: args.name.clone(),
     };
-    Store::init(database, identity, deps).await?.close().await;
+    let store = match begun {
+        Some(store) => store,
+        None => Store::init(database, identity, deps).await?,
+    };
+    let hash = hash_code(&code.secret, &*run::random())?;
+    let written = store.write("authorisation code", move |tx| {
+        tx.set_preference(CODE_HASH, hash.clone().into_bytes()).boxed()
+    });
+    written.await?;
+    store.close().await;
+    let shown = code.made_here.then(|| code.secret.expose_secret().to_owned());
 
     flags.output().answer(&InitView {
         sync_id: args.sync_id.get(),
@@ -106,7 +127,16 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
         data_dir: config.data_dir,
         config: config_path,
         operator_certificate: operator,
+        authorisation_code: shown,
     })
+}
+
+/// Whether an `init` came to its end on this database.
+async fn has_code(store: &Store) -> Result<bool, Fault> {
+    let code = store
+        .read("is set up", |tx| tx.preference(CODE_HASH).boxed())
+        .await?;
+    Ok(code.is_some())
 }
 
 /// Everything that can be wrong is found before anything is written.
@@ -189,6 +219,12 @@ impl Answer for InitView {
             self.name,
             self.config.display()
         );
+        if let Some(code) = &self.authorisation_code {
+            text.pop();
+            text += &format!(
+                "  authorisation code  {code}   (shown this once: it unlocks the preferences of this site)\n\n"
+            );
+        }
         if !self.operator_certificate {
             text += "No operator certificate came with the certificates: operator commands need one\n  \
                      (on the primary: primary-svc certs issue operator NAME --role admin --out DIR).\n\n";

@@ -98,6 +98,12 @@ mod tests {
             "satellite-svc stock list --store WH",
             "satellite-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "satellite-svc report stock-on-hand",
+            "satellite-svc prefs show",
+            "satellite-svc prefs unlock --code-file c",
+            "satellite-svc prefs set primary-url https://h:1",
+            "satellite-svc prefs lock",
+            "satellite-svc prefs change-code",
+            "satellite-svc access show",
             "satellite-svc trace 0198f2a0-0000-7000-8000-000000000001",
         ] {
             if let Err(error) = parse(line) {

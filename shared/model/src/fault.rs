@@ -159,6 +159,12 @@ reasons! {
     SYNC_PAUSED;
     /// The copy is not kept here.
     COPY_NOT_KEPT;
+    /// User name and password from before the last change are accepted still: they must be retired first.
+    PREVIOUS_CREDENTIAL_ACCEPTED;
+    /// The site can't be removed while a store is active on it or on its way there.
+    SITE_IN_USE;
+    /// Removing the site would leave something unfinished; it must be forced.
+    SITE_UNFINISHED;
     /// Stopping.
     SHUTTING_DOWN;
     /// A defect of ours.

@@ -58,13 +58,34 @@ pub fn identity_refused() -> Fault {
     )
 }
 
-/// Checks the credential that every site shows the primary.
+/// A user name, and the hash ([`hash_secret`]) of the password that goes with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The user name.
+    pub user_name: String,
+    /// Of the password; PHC text.
+    pub password_hash: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("user_name", &self.user_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is accepted now, and fingerprints of what was verified against just that.
+struct Accepted {
+    credentials: Arc<[Credential]>,
+    verified: Vec<[u8; 32]>,
+}
+
+/// Checks the credential that every site shows the primary. While a change is under way there are two that pass.
 pub struct CredentialVerifier {
-    user_name: String,
-    password_hash: String,
     /// Key of the fingerprint by which a verified credential is known again; of this process only.
     key: [u8; 32],
-    verified: Mutex<Option<[u8; 32]>>,
+    accepted: Mutex<Accepted>,
     throttle: Mutex<Throttle>,
     /// One argon2 at a time, and none for who must wait.
     turn: Semaphore,
@@ -84,15 +105,27 @@ impl CredentialVerifier {
         key[..16].copy_from_slice(&random.bytes16());
         key[16..].copy_from_slice(&random.bytes16());
         CredentialVerifier {
-            user_name: user_name.into(),
-            password_hash: password_hash.into(),
             key,
-            verified: Mutex::default(),
+            accepted: Mutex::new(Accepted {
+                credentials: Arc::new([Credential {
+                    user_name: user_name.into(),
+                    password_hash: password_hash.into(),
+                }]),
+                verified: Vec::new(),
+            }),
             throttle: Mutex::default(),
             turn: Semaphore::new(1),
             hashed: AtomicU64::new(0),
             clock,
         }
+    }
+
+    /// From now on these pass and no others; sessions that are open stay so.
+    pub fn accept(&self, credentials: Vec<Credential>) {
+        *lock(&self.accepted) = Accepted {
+            credentials: credentials.into(),
+            verified: Vec::new(),
+        };
     }
 
     /// Passes iff both are right. `IDENTITY_REFUSED` otherwise, in words that don't say which was wrong;
@@ -116,11 +149,22 @@ impl CredentialVerifier {
         if self.is_verified(&shown) {
             return Ok(());
         }
-        self.hashed.fetch_add(1, Ordering::Relaxed);
-        let password_right = secret_matches(&self.password_hash, &password).await?;
-        let name_right = bool::from(user_name.as_bytes().ct_eq(self.user_name.as_bytes()));
-        if password_right & name_right {
-            *lock(&self.verified) = Some(shown);
+        let credentials = Arc::clone(&lock(&self.accepted).credentials);
+        let mut right = false;
+        // All of them, whichever is right: how long it takes says nothing.
+        for credential in credentials.iter() {
+            self.hashed.fetch_add(1, Ordering::Relaxed);
+            let password_right = secret_matches(&credential.password_hash, &password).await?;
+            let name_right = bool::from(user_name.as_bytes().ct_eq(credential.user_name.as_bytes()));
+            right |= password_right & name_right;
+        }
+        if right {
+            let mut accepted = lock(&self.accepted);
+            // Others may be accepted by now: what was verified against these says nothing about those.
+            if Arc::ptr_eq(&accepted.credentials, &credentials) {
+                accepted.verified.push(shown);
+            }
+            drop(accepted);
             lock(&self.throttle).passed(&key);
             Ok(())
         } else {
@@ -139,8 +183,12 @@ impl CredentialVerifier {
     }
 
     fn is_verified(&self, shown: &[u8; 32]) -> bool {
-        let verified = *lock(&self.verified);
-        verified.is_some_and(|verified| bool::from(verified.ct_eq(shown)))
+        let accepted = lock(&self.accepted);
+        let mut found = subtle::Choice::from(0);
+        for verified in &accepted.verified {
+            found |= verified.ct_eq(shown);
+        }
+        bool::from(found)
     }
 
     fn fingerprint(&self, user_name: &str, password: &SecretString) -> [u8; 32] {
@@ -155,8 +203,9 @@ impl CredentialVerifier {
 
 impl fmt::Debug for CredentialVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credentials = Arc::clone(&lock(&self.accepted).credentials);
         f.debug_struct("CredentialVerifier")
-            .field("user_name", &self.user_name)
+            .field("credentials", &credentials)
             .finish_non_exhaustive()
     }
 }
@@ -220,6 +269,27 @@ mod tests {
         attempt(&verifier, "supplysync", "wrong").await.unwrap_err();
         attempt(&verifier, "supplysync", "correct horse").await.unwrap();
         assert_eq!(verifier.times_hashed(), 2);
+    }
+
+    #[tokio::test]
+    async fn two_credentials_pass_until_the_old_one_is_retired() {
+        let (verifier, _) = verifier();
+        attempt(&verifier, "supplysync", "correct horse").await.unwrap();
+        let credential = |password: &str| Credential {
+            user_name: "supplysync".into(),
+            password_hash: hash_secret(&password.into(), &Fixed).unwrap(),
+        };
+        let (old, new) = (credential("correct horse"), credential("battery staple"));
+        verifier.accept(vec![new.clone(), old]);
+        for _ in 0..3 {
+            attempt(&verifier, "supplysync", "correct horse").await.unwrap();
+            attempt(&verifier, "supplysync", "battery staple").await.unwrap();
+        }
+        assert_eq!(verifier.times_hashed(), 1 + 2 * 2, "once per credential shown");
+        verifier.accept(vec![new]);
+        let refused = attempt(&verifier, "supplysync", "correct horse").await;
+        assert_eq!(refused.unwrap_err().reason(), Reason::IDENTITY_REFUSED);
+        attempt(&verifier, "supplysync", "battery staple").await.unwrap();
     }
 
     #[tokio::test]

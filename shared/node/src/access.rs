@@ -92,13 +92,20 @@ const RULES: &[(&str, &[&str], Caller)] = &[
     ),
     (
         "supplysync.v1.SiteService",
-        &["AddSite", "AssignStore", "SetCopies"],
+        &["AddSite", "AssignStore", "SetCopies", "UpdateSite", "RemoveSite"],
         Operator(Admin),
     ),
-    // Whoever holds the authorisation code may unlock, admin or not: the code is what is asked for.
+    // Whoever holds the authorisation code may unlock, and change what it unlocks, admin or not: the code is what is
+    // asked for.
     (
         "supplysync.v1.PreferenceService",
-        &["Unlock", "Lock"],
+        &[
+            "Unlock",
+            "Lock",
+            "GetPreferences",
+            "UpdatePreferences",
+            "ChangeAuthorisationCode",
+        ],
         Operator(Viewer),
     ),
     (
@@ -118,13 +125,18 @@ const RULES: &[(&str, &[&str], Caller)] = &[
     ),
 ];
 
+/// Every line: service, method, and who may call it (operators with a higher role too).
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str, Caller)> {
+    RULES
+        .iter()
+        .flat_map(|(service, methods, caller)| methods.iter().map(|method| (*service, *method, *caller)))
+}
+
 /// The table of both services: a method that a service does not have stays unimplemented there.
 pub fn table() -> AccessTable {
     let mut table = AccessTable::new();
-    for (service, methods, caller) in RULES {
-        for method in *methods {
-            table = table.allow(&format!("/{service}/{method}"), &[*caller]);
-        }
+    for (service, method, caller) in rules() {
+        table = table.allow(&format!("/{service}/{method}"), &[caller]);
     }
     table
 }
@@ -182,9 +194,26 @@ mod tests {
         for path in described() {
             let method = path.rsplit('/').next().unwrap();
             let reads = [
-                "Get", "List", "Watch", "Verify", "Trace", "Stock", "Unlock", "Lock",
+                "Get",
+                "List",
+                "Watch",
+                "Verify",
+                "Trace",
+                "Stock",
+                "Unlock",
+                "Lock",
+                "UpdatePreferences",
+                "ChangeAuthorisationCode",
             ];
-            let for_admins = ["AddSite", "AssignStore", "SetCopies", "ListAuditLog"].contains(&method);
+            let for_admins = [
+                "AddSite",
+                "AssignStore",
+                "SetCopies",
+                "UpdateSite",
+                "RemoveSite",
+                "ListAuditLog",
+            ]
+            .contains(&method);
             let reads = !for_admins && reads.iter().any(|start| method.starts_with(start));
             assert_eq!(table.check(&path, &viewer).is_ok(), reads, "{path}");
             let others = for_admins || method == "Sync";

@@ -23,6 +23,7 @@ use tonic::service::{Routes, RoutesBuilder};
 
 use crate::access;
 use crate::cli::settings::{ListenSection, TlsSection};
+use crate::command::preferences::PreferenceBook;
 use crate::service::diagnostics::Diagnostics;
 use crate::service::master_data::MasterData;
 use crate::service::preference::Preferences;
@@ -130,11 +131,11 @@ impl Foundation {
     }
 
     /// The services that every site offers, with health and reflection. `more` are the names of those that the caller
-    /// adds, for reflection.
-    pub fn routes(&self, more: &[&str]) -> Result<RoutesBuilder, Fault> {
+    /// adds, for reflection; `book` is what the role keeps of the preferences.
+    pub fn routes(&self, more: &[&str], book: Arc<dyn PreferenceBook>) -> Result<RoutesBuilder, Fault> {
         let store = || self.store.clone();
         let diagnostics = Diagnostics::new(store(), self.control.clone(), self.context.stop.clone());
-        let preferences = Preferences::new(store(), Arc::clone(&self.context.random));
+        let preferences = Preferences::new(store(), Arc::clone(&self.context.random), book);
         let (_, health) = tonic_health::server::health_reporter();
         let mut routes = Routes::builder();
         routes

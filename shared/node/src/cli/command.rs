@@ -2,9 +2,11 @@
 
 use clap::Subcommand;
 
+use super::access::AccessCommand;
 use super::audit::AuditCommand;
 use super::import::ImportArgs;
 use super::ledger::LedgerArgs;
+use super::prefs::PrefsCommand;
 use super::problem::Problem;
 use super::quarantine::QuarantineArgs;
 use super::report::ReportCommand;
@@ -40,6 +42,12 @@ pub enum OperatorCommand {
     /// The audit log (for admins)
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// The synchronisation preferences, and the lock on them
+    #[command(subcommand)]
+    Prefs(PrefsCommand),
+    /// Who may call what
+    #[command(subcommand)]
+    Access(AccessCommand),
 }
 
 impl OperatorCommand {
@@ -56,6 +64,8 @@ impl OperatorCommand {
             OperatorCommand::Report(command) => super::report::run(operator, command).await,
             OperatorCommand::Trace(args) => super::trace::run(operator, args).await,
             OperatorCommand::Audit(command) => command.run(operator).await,
+            OperatorCommand::Prefs(command) => command.run(operator).await,
+            OperatorCommand::Access(command) => command.run(operator),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the command lines of both programs share: flags, settings, operator commands, tables, exit codes.
 //! Commands that only one program has are in that program's `cli`.
 
+mod access;
 mod audit;
 pub mod command;
 pub mod config;
@@ -10,6 +11,7 @@ mod import;
 mod ledger;
 pub mod output;
 pub mod problem;
+mod prefs;
 mod quarantine;
 mod refusal;
 mod report;
@@ -22,5 +24,6 @@ mod stock;
 mod sync_now;
 pub mod table;
 mod trace;
+pub mod unlock;
 mod verify;
 pub mod view;

@@ -1,7 +1,7 @@
 //! How a command that does one thing and ends is run: its settings, its runtime, its server, its one report of failure.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -35,6 +35,16 @@ impl Operator {
             section: config.operator().resolved(config.data_dir(), config.listen()),
             output: flags.output(),
         })
+    }
+
+    /// The server that is asked.
+    pub fn server(&self) -> &str {
+        &self.section.server
+    }
+
+    /// Where the token of `prefs unlock` is kept: beside the operator's certificate, whose owner it belongs to.
+    pub fn token_file(&self) -> PathBuf {
+        self.section.certificate.with_extension("unlock")
     }
 
     /// Connects to the server with the operator's certificate.

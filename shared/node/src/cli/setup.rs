@@ -5,10 +5,13 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use secrecy::SecretString;
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_store::{Store, StoreConfig, StoreDeps};
 
 use super::problem::Problem;
+use super::{run, secret};
+use crate::command::authorisation::check_code;
 
 /// Who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +20,27 @@ pub enum Readers {
     Owner,
     /// Everybody: certificates and configuration.
     Everybody,
+}
+
+/// A secret and whether it was made here, so that it must be shown.
+pub struct Chosen {
+    /// The secret.
+    pub secret: SecretString,
+    /// Whether nobody knows it yet.
+    pub made_here: bool,
+}
+
+/// The authorisation code of a new site: from the file if one is named, else made here.
+pub fn choose_code(file: Option<&Path>) -> Result<Chosen, Problem> {
+    let secret = match file {
+        Some(path) => secret::from_file("authorisation code", path)?,
+        None => secret::generate(run::random().bytes16()),
+    };
+    check_code(&secret)?;
+    Ok(Chosen {
+        secret,
+        made_here: file.is_none(),
+    })
 }
 
 /// Makes the directory and its parents, for its owner only, if it isn't there.

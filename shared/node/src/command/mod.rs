@@ -10,6 +10,7 @@ pub mod lookup;
 pub mod master;
 pub mod master_rules;
 pub mod ownership;
+pub mod preferences;
 pub mod problems;
 pub mod stock_line;
 pub mod stock_rules;

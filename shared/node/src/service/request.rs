@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 
 use crate::command::authorisation::UNLOCK_METADATA;
 use crate::command::caller::Caller;
+use crate::command::preferences::Authority;
 
 /// Who asks, as the access layer has verified it.
 pub fn caller<T>(request: &Request<T>) -> Caller {
@@ -28,6 +29,14 @@ pub fn caller<T>(request: &Request<T>) -> Caller {
 pub fn unlock_token<T>(request: &Request<T>) -> Option<SecretString> {
     let value = request.metadata().get(UNLOCK_METADATA)?;
     value.to_str().ok().map(SecretString::from)
+}
+
+/// Who asks, with the unlock token: for changes of what the lock guards.
+pub fn authority<T>(request: &Request<T>) -> Authority {
+    Authority {
+        caller: caller(request),
+        token: unlock_token(request),
+    }
 }
 
 /// The answer on the wire. A fault is logged here, once: ours as errors with their source, the caller's quietly.

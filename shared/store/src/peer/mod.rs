@@ -1,7 +1,8 @@
-//! What the store knows of its peers: opening a session (`open`), leases (`lease`), acknowledgements (`ack`), and the
+//! What the store knows of its peers: opening a session (`open`), leases (`lease`), forgetting one (`forget`), acknowledgements (`ack`), and the
 //! channels to serve and to push (`serve`). Applying what peers send is in `apply`.
 
 mod ack;
+mod forget;
 mod lease;
 mod open;
 mod serve;

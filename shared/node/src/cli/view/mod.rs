@@ -1,11 +1,13 @@
 //! Answers as they are shown: one file per noun, each a serde structure with stable field names (the JSON)
 //! and a table (for people). What the server said is turned into these here; nothing is computed that it did not say.
 
+mod access;
 mod audit;
 mod body;
 mod channel;
 mod import;
 mod ledger;
+mod preference;
 mod quarantine;
 mod report;
 mod site;
@@ -14,13 +16,15 @@ mod stock;
 mod trace;
 mod verify;
 
+pub use access::{AccessRow, AccessView};
 pub use audit::{AuditLine, AuditView};
 pub use channel::Proof;
 pub use import::{ImportView, RowError};
 pub use ledger::{LedgerRow, LedgerView};
+pub use preference::{LockView, PartnerRow, PreferencesView};
 pub use quarantine::{QuarantineView, QuarantinedChange};
 pub use report::{Freshness, StockOnHandRow, StockOnHandView};
-pub use site::{SiteRow, SiteView, SitesView};
+pub use site::{RemovedSiteView, SiteRow, SiteView, SitesView};
 pub use status::{ChannelRow, PeerRow, StatusView};
 pub use stock::{StockLineRow, StockView};
 pub use trace::{Place, TraceView, TracedRecord};

@@ -30,6 +30,27 @@ pub struct SiteRow {
     pub interval_minutes: u32,
     /// Whether its stream stays open.
     pub live: bool,
+    /// What it says of itself that differs.
+    pub mismatches: Vec<String>,
+}
+
+/// A site that was taken off the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemovedSiteView {
+    /// What it was.
+    pub sync_id: u16,
+    /// What was known to be unfinished.
+    pub unfinished: Vec<String>,
+}
+
+impl Answer for RemovedSiteView {
+    fn for_people(&self, _width: Option<u16>) -> String {
+        let mut text = format!("site {} is removed: it is refused from now on", self.sync_id);
+        for unfinished in &self.unfinished {
+            text += &format!("\nunfinished: {unfinished}");
+        }
+        text
+    }
 }
 
 /// One site, as an answer of its own.
@@ -48,6 +69,7 @@ impl From<v1::Site> for SiteRow {
             copies: codes(site.copies),
             interval_minutes: site.interval_minutes,
             live: site.live,
+            mismatches: site.mismatches,
         }
     }
 }
@@ -72,6 +94,10 @@ impl Answer for SitesView {
 impl Answer for SiteView {
     fn for_people(&self, width: Option<u16>) -> String {
         let sites = vec![self.0.clone()];
-        SitesView { sites }.for_people(width)
+        let mut text = SitesView { sites }.for_people(width);
+        for mismatch in &self.0.mismatches {
+            text += &format!("\nmismatch: {mismatch}");
+        }
+        text
     }
 }

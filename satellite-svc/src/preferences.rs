@@ -1,0 +1,192 @@
+//! The preferences of a satellite: where each is kept, and how a change takes effect. The lock and the wire are in `node`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use supplysync_model::{Fault, SyncId};
+use supplysync_net::{Endpoint, TlsMaterial};
+use supplysync_node::command::preferences::{
+    Authority, Copies, Partner as Shown, PreferenceBook, PreferenceChange, Preferences, not_here, stores,
+};
+use supplysync_node::command::problems::Problems;
+use supplysync_node::session::SyncControl;
+use supplysync_store::{Queries, Store};
+use tokio::sync::Notify;
+
+use crate::follow::{LocalSettings, Partner};
+use crate::password::StagedPassword;
+use crate::rhythm::Rhythm;
+
+/// Where they are.
+pub struct SatellitePreferences {
+    /// The site's database.
+    pub store: Store,
+    /// Whom to tell that something was changed here.
+    pub changed_here: Arc<Notify>,
+    /// What the primary says of itself, and asking for a session.
+    pub control: SyncControl,
+    /// The site's certificate, for which an address must be fit.
+    pub material: TlsMaterial,
+    /// The file with the password.
+    pub password_file: PathBuf,
+}
+
+impl SatellitePreferences {
+    async fn read(&self) -> Result<Preferences, Fault> {
+        let site_name = self.store.identity().site_name;
+        let board = self.control.board().current();
+        let mismatches = board
+            .get(&SyncId::PRIMARY)
+            .map(|line| line.mismatches.clone())
+            .unwrap_or_default();
+        let read = self.store.read("preferences", move |tx| {
+            let (site_name, mismatches) = (site_name.clone(), mismatches.clone());
+            async move {
+                let settings = LocalSettings::load(tx).await?.ok_or_else(not_started)?;
+                let (rhythm, partner) = (*settings.rhythm.holds(), settings.partner.holds().clone());
+                let primary = tx.site(SyncId::PRIMARY).await?;
+                let shown = Shown {
+                    sync_id: SyncId::PRIMARY,
+                    name: primary.map(|site| site.value.name).unwrap_or_default(),
+                    url: partner.primary_url.clone(),
+                    stores: active_on(tx, SyncId::PRIMARY).await?,
+                    mismatches,
+                };
+                let granted = tx.site_settings(tx.sync_id()).await?;
+                let granted = granted.map(|found| found.value.copies).unwrap_or_default();
+                Ok(Preferences {
+                    sync_id: tx.sync_id(),
+                    site_name,
+                    user_name: partner.user_name,
+                    interval_minutes: rhythm.interval_minutes,
+                    live: rhythm.live,
+                    primary_url: partner.primary_url,
+                    partners: vec![shown],
+                    copies: Copies::Of(stores(tx, &granted).await?),
+                    previous_accepted: false,
+                })
+            }
+            .boxed()
+        });
+        read.await
+    }
+
+    async fn change(&self, change: PreferenceChange, authority: Authority) -> Result<Vec<String>, Fault> {
+        self.check(&change)?;
+        let staged = match &change.password {
+            Some(password) => Some(StagedPassword::write(&self.password_file, password)?),
+            None => None,
+        };
+        let wanted = change.clone();
+        self.store
+            .write("change preferences", move |tx| {
+                let (change, authority) = (wanted.clone(), authority.clone());
+                async move {
+                    authority.require(tx).await?;
+                    let mut settings = LocalSettings::load(tx).await?.ok_or_else(not_started)?;
+                    let (rhythm, partner) = (*settings.rhythm.holds(), settings.partner.holds().clone());
+                    let new_rhythm = Rhythm {
+                        interval_minutes: change.interval_minutes.unwrap_or(rhythm.interval_minutes),
+                        live: change.live.unwrap_or(rhythm.live),
+                    };
+                    let new_partner = Partner {
+                        primary_url: change.primary_url.unwrap_or(partner.primary_url.clone()),
+                        user_name: change.user_name.unwrap_or(partner.user_name.clone()),
+                    };
+                    settings.rhythm.choose(new_rhythm);
+                    settings.partner.choose(new_partner.clone());
+                    settings.save(tx).await?;
+                    let (old, new) = (rhythm, new_rhythm);
+                    authority
+                        .audit_preference(tx, "interval_minutes", old.interval_minutes, new.interval_minutes)
+                        .await?;
+                    authority.audit_preference(tx, "live", old.live, new.live).await?;
+                    let (old, new) = (partner, new_partner);
+                    authority
+                        .audit_preference(tx, "primary_url", old.primary_url, new.primary_url)
+                        .await?;
+                    authority
+                        .audit_preference(tx, "user_name", old.user_name, new.user_name)
+                        .await?;
+                    match change.password {
+                        Some(_) => authority.audit_password(tx).await,
+                        None => Ok(()),
+                    }
+                }
+                .boxed()
+            })
+            .await?;
+        if let Some(staged) = staged {
+            staged.put()?;
+        }
+        self.changed_here.notify_one();
+        // Another address or user name is tried as soon as it is heard of.
+        if change.password.is_some() {
+            self.control.sync_now();
+        }
+        Ok(notes(&change))
+    }
+
+    fn check(&self, change: &PreferenceChange) -> Result<(), Fault> {
+        if change.previous_accepted.is_some() {
+            return Err(not_here(
+                "previous_credential_accepted",
+                "is decided on the primary",
+            ));
+        }
+        let mut problems = Problems::default();
+        change.check(&mut problems);
+        if let Some(url) = &change.primary_url
+            && let Err(fault) = Endpoint::new(url, &self.material)
+        {
+            let told = fault.violations().first().map(|found| found.description.clone());
+            problems.invalid("primary_url", told.unwrap_or_else(|| fault.message().to_owned()));
+        }
+        problems.finish()
+    }
+}
+
+fn notes(change: &PreferenceChange) -> Vec<String> {
+    let mut notes = Vec::new();
+    if change.interval_minutes == Some(0) {
+        notes.push(
+            "synchronisation is paused: this site still asks the primary once a day for commands, and `sync-now` \
+             synchronises at once"
+                .to_owned(),
+        );
+    }
+    if change.interval_minutes.is_some() || change.live.is_some() {
+        notes.push("it holds until somebody changes it here or on the primary: the later change wins".to_owned());
+    }
+    if change.touches_credential() {
+        notes.push(
+            "user name and password must be what the primary expects: `status` says how the next session went".to_owned(),
+        );
+    }
+    notes
+}
+
+async fn active_on(tx: &Queries, site: SyncId) -> Result<Vec<supplysync_model::Store>, Fault> {
+    let ids = tx.stores_of_site(site).await?;
+    stores(tx, &ids).await
+}
+
+fn not_started() -> Fault {
+    Fault::internal("no settings were kept at the start")
+}
+
+impl PreferenceBook for SatellitePreferences {
+    fn show(&self) -> BoxFuture<'_, Result<Preferences, Fault>> {
+        self.read().boxed()
+    }
+
+    fn update(
+        &self,
+        change: PreferenceChange,
+        authority: Authority,
+    ) -> BoxFuture<'_, Result<Vec<String>, Fault>> {
+        self.change(change, authority).boxed()
+    }
+}

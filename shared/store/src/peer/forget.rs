@@ -1,0 +1,30 @@
+//! Forgetting a site that was taken off the network, so that its Sync ID starts clean when it is used again.
+
+use supplysync_model::{Fault, SyncId};
+
+use crate::fault::{damaged, database};
+use crate::{Queries, WriteTx};
+
+impl WriteTx {
+    /// Forgets the peer's database, how far it was in each channel, and its lease: a session of its that is open loses
+    /// that. What it wrote, and its quarantine, stay.
+    pub async fn forget_peer(&mut self, site: SyncId) -> Result<(), Fault> {
+        let number = || vec![i32::from(site.get()).into()];
+        let conn = self.conn();
+        conn.execute("DELETE FROM cursor WHERE peer = $1", number()).await?;
+        conn.execute("DELETE FROM peer WHERE site = $1", number()).await?;
+        conn.execute("DELETE FROM session_lease WHERE site = $1", number())
+            .await
+            .map(drop)
+    }
+}
+
+impl Queries {
+    /// How many changes that this site sent are in open quarantine.
+    pub async fn open_quarantine_from(&self, site: SyncId) -> Result<u64, Fault> {
+        let sql = "SELECT COUNT(*) FROM quarantine WHERE resolved_at IS NULL AND from_site = $1";
+        let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
+        let row = row.ok_or_else(|| damaged("a count without a row"))?;
+        Ok(row.try_get_by_index::<i64>(0).map_err(database)? as u64)
+    }
+}
