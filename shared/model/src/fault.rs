@@ -71,8 +71,16 @@ reasons! {
     STORE_ALREADY_ASSIGNED;
     /// The store is being moved.
     STORE_DRAINING;
+    /// The store was given to this site, and its data are not all here yet.
+    STORE_NOT_HERE_YET;
+    /// The store is being moved, or is where it would be moved to.
+    MOVE_NOT_POSSIBLE;
+    /// The store is not being moved.
+    NO_MOVE_UNDER_WAY;
     /// Written under an ownership that has ended.
     STALE_EPOCH;
+    /// The quarantined change is resolved already, or is not known here.
+    QUARANTINE_NOT_FOUND;
     /// Only its owner may send this record.
     NOT_OWNER;
     /// The record does not belong in that channel.

@@ -1,6 +1,7 @@
 //! P8: nothing silent. What is refused is kept; the ledger adds up on both ends.
 
 use super::{Check, Violation};
+use crate::Direction;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p8_nothing_silent";
@@ -34,7 +35,9 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
         let there = store
             .get_record(record.key)
             .is_some_and(|held| held.record.hash == record.hash)
-            || store.quarantine().iter().any(|kept| kept.record == *record);
+            || store.quarantine().iter().any(|kept| kept.record == *record)
+            || !store.is_judged(record.channel, request.peer, request.direction)
+                && request.direction == Direction::Pull;
         if !there && !world.truth.doubtful.contains(&request.peer) {
             let what = format!(
                 "process {process} took {} and has it neither as a record nor in quarantine",
