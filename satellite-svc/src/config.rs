@@ -54,6 +54,9 @@ pub struct SyncSection {
     pub live: bool,
     /// Whether batches are compressed on their way, both ways: for all links but the fastest.
     pub compress: bool,
+    /// Minutes that a store which is being moved away may wait here for a word from the primary before this site goes
+    /// on writing it, so that a cut link does not stop a pharmacy; 1 to 1440.
+    pub move_patience_minutes: u32,
 }
 
 impl Default for SyncSection {
@@ -65,6 +68,7 @@ impl Default for SyncSection {
             interval_minutes: 5,
             live: true,
             compress: true,
+            move_patience_minutes: 15,
         }
     }
 }
@@ -138,6 +142,9 @@ impl SyncSection {
         }
         if self.interval_minutes > MAX_INTERVAL_MINUTES {
             wrong("interval_minutes", "must be 0 to 1440; 0 pauses");
+        }
+        if !(1..=MAX_INTERVAL_MINUTES).contains(&self.move_patience_minutes) {
+            wrong("move_patience_minutes", "must be 1 to 1440");
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod dial;
+pub mod patience;
 pub mod plan;
 pub mod rhythm;
 pub mod wiring;

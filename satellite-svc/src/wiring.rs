@@ -1,5 +1,7 @@
 //! How a satellite is put together: the one place that knows all its parts.
 
+use std::time::Duration;
+
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_net::Endpoint;
 use supplysync_node::serve::{Foundation, Site, SiteRole};
@@ -8,6 +10,7 @@ use supplysync_runtime::{Context, OnEnd};
 
 use crate::config::Config;
 use crate::dial::{Dialler, Primary, read_password};
+use crate::patience::watch;
 use crate::rhythm::{Rhythm, follow};
 
 /// Puts the satellite together and starts it. Returns once its tasks run. The primary need not be there.
@@ -50,6 +53,16 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     };
     let dialling = foundation.users.track_future(dialler.run());
     tasks.spawn("dialler", OnEnd::Critical, dialling);
+
+    let patience = Duration::from_secs(60 * u64::from(config.sync.move_patience_minutes));
+    let watching = watch(
+        foundation.store.clone(),
+        patience,
+        foundation.context.clock.clone(),
+        stop.clone(),
+    );
+    let watching = foundation.users.track_future(watching);
+    tasks.spawn("move patience", OnEnd::Critical, watching);
 
     let routes = foundation.routes(&[])?;
     foundation.serve(routes.routes());

@@ -15,6 +15,7 @@ mod health;
 mod identity;
 mod kills;
 mod memory;
+mod moves;
 mod ownership;
 mod shelves;
 mod start;

@@ -134,6 +134,9 @@ mod tests {
             "primary-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "primary-svc sites show 2",
             "primary-svc stores assign WH --site 2 --code-file c",
+            "primary-svc stores move WH --to 3 --force --code-file c",
+            "primary-svc stores cancel-move WH",
+            "primary-svc stores moves --under-way",
             "primary-svc copies set --site 3 --store A --store B",
         ] {
             if let Err(error) = parse(line) {

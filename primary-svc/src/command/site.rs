@@ -288,6 +288,7 @@ fn first_assignment(store: StoreId, site: SyncId, incarnation: Incarnation) -> A
         },
         version: 1,
         state: AssignmentState::Active,
+        hand_over: None,
     }
 }
 
@@ -352,7 +353,7 @@ async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
     Ok(tx.site(site).await?.map(|found| found.value))
 }
 
-async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
+pub(super) async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
     find_site(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,
@@ -400,7 +401,7 @@ fn listed(stores: &BTreeSet<StoreId>) -> String {
     ids.join(", ")
 }
 
-async fn audit(
+pub(super) async fn audit(
     tx: &mut WriteTx,
     authority: Authority,
     action: &str,

@@ -9,9 +9,11 @@ use supplysync_model::{Fault, StoreId, SyncId};
 use supplysync_node::command::lookup;
 use supplysync_node::service::reference;
 use supplysync_node::service::request::{answer, caller, unlock_token};
-use supplysync_store::{Queries, Store as RecordStore};
+use supplysync_store::{MoveOrder, Queries, Store as RecordStore};
 use tonic::{Request, Response, Status};
 
+use super::moves as shown;
+use crate::command::moves;
 use crate::command::site::{self, Authority, NewSite, RegisteredSite, SiteDefaults};
 
 /// The list that page tokens belong to.
@@ -52,10 +54,7 @@ impl Sites {
         let authority = authority(&request);
         let request = request.into_inner();
         let site = one("sync_id", sync_id(request.sync_id))?;
-        let named = self.store.read("find a store", move |tx| {
-            Box::pin(async move { reference::store(tx, "store", &request.store).await })
-        });
-        let assigned = named.await?.value.id;
+        let assigned = self.store_named(request.store).await?;
         site::assign_store(&self.store, assigned, site, authority).await?;
         self.show(site).await
     }
@@ -67,6 +66,45 @@ impl Sites {
         let copies = self.stores("stores", request.stores).await?;
         site::set_copies(&self.store, site, copies, authority).await?;
         self.show(site).await
+    }
+
+    async fn move_it(&self, request: Request<v1::MoveStoreRequest>) -> Result<v1::MoveStoreResponse, Fault> {
+        let authority = authority(&request);
+        let request = request.into_inner();
+        let to = one("to", sync_id(request.to))?;
+        let store = self.store_named(request.store).await?;
+        let order = MoveOrder {
+            store,
+            to,
+            forced: request.force,
+        };
+        moves::move_store(&self.store, order, authority).await?;
+        Ok(v1::MoveStoreResponse {
+            r#move: self.latest_move(store).await?,
+        })
+    }
+
+    async fn cancel(&self, request: Request<v1::CancelMoveRequest>) -> Result<v1::CancelMoveResponse, Fault> {
+        let authority = authority(&request);
+        let store = self.store_named(request.into_inner().store).await?;
+        moves::cancel_move(&self.store, store, authority).await?;
+        Ok(v1::CancelMoveResponse {
+            r#move: self.latest_move(store).await?,
+        })
+    }
+
+    async fn latest_move(&self, store: StoreId) -> Result<Option<v1::StoreMove>, Fault> {
+        let read = self.store.read("show a move", move |tx| {
+            Box::pin(async move { shown::latest(tx, store).await })
+        });
+        read.await
+    }
+
+    async fn store_named(&self, named: String) -> Result<StoreId, Fault> {
+        let read = self.store.read("find a store", move |tx| {
+            Box::pin(async move { reference::store(tx, "store", &named).await })
+        });
+        Ok(read.await?.value.id)
     }
 
     async fn list(&self, request: v1::ListSitesRequest) -> Result<v1::ListSitesResponse, Fault> {
@@ -209,6 +247,31 @@ impl SiteService for Sites {
             "AssignStore",
             site.map(|site| v1::AssignStoreResponse { site: Some(site) }),
         )
+    }
+
+    async fn move_store(
+        &self,
+        request: Request<v1::MoveStoreRequest>,
+    ) -> Result<Response<v1::MoveStoreResponse>, Status> {
+        answer("MoveStore", self.move_it(request).await)
+    }
+
+    async fn cancel_move(
+        &self,
+        request: Request<v1::CancelMoveRequest>,
+    ) -> Result<Response<v1::CancelMoveResponse>, Status> {
+        answer("CancelMove", self.cancel(request).await)
+    }
+
+    async fn list_moves(
+        &self,
+        request: Request<v1::ListMovesRequest>,
+    ) -> Result<Response<v1::ListMovesResponse>, Status> {
+        let request = request.into_inner();
+        let read = self.store.read("list moves", move |tx| {
+            Box::pin(async move { shown::list(tx, request).await })
+        });
+        answer("ListMoves", read.await)
     }
 
     async fn set_copies(

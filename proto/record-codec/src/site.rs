@@ -1,6 +1,6 @@
 //! Sites, assignments and site settings ↔ their stored bodies.
 
-use supplysync_model::{Assignment, AssignmentState, Epoch, Site, SiteSettings};
+use supplysync_model::{Assignment, AssignmentState, Digest, Epoch, HandOver, Site, SiteSettings, StoreTotals};
 
 use crate::field::{Field, ascending, id, sync_id};
 use crate::wire;
@@ -35,7 +35,39 @@ pub(crate) fn assignment_to_wire(assignment: &Assignment) -> wire::Assignment {
             AssignmentState::Active => None,
             AssignmentState::Draining { to } => Some(to.get().into()),
         },
+        hand_over: assignment.hand_over.map(|given| wire::HandOver {
+            seq: given.seq,
+            stock: Some(totals_to_wire(given.totals.stock)),
+            history: Some(totals_to_wire(given.totals.history)),
+        }),
     }
+}
+
+fn totals_to_wire(digest: Digest) -> wire::Totals {
+    wire::Totals {
+        count: digest.count,
+        sum: digest.sum.to_be_bytes().to_vec(),
+    }
+}
+
+fn totals(field: &str, wire: Option<wire::Totals>) -> Field<Digest> {
+    let wire = wire.ok_or_else(|| format!("{field}: is missing"))?;
+    let sum = wire.sum.as_slice().try_into();
+    let sum = sum.map_err(|_| format!("{field}: a sum of {} bytes instead of 16", wire.sum.len()))?;
+    Ok(Digest {
+        count: wire.count,
+        sum: u128::from_be_bytes(sum),
+    })
+}
+
+fn hand_over(wire: wire::HandOver) -> Field<HandOver> {
+    Ok(HandOver {
+        seq: wire.seq,
+        totals: StoreTotals {
+            stock: totals("hand_over.stock", wire.stock)?,
+            history: totals("hand_over.history", wire.history)?,
+        },
+    })
 }
 
 pub(crate) fn assignment(wire: wire::Assignment) -> Field<Assignment> {
@@ -53,6 +85,7 @@ pub(crate) fn assignment(wire: wire::Assignment) -> Field<Assignment> {
                 to: sync_id("draining_to", to)?,
             },
         },
+        hand_over: wire.hand_over.map(hand_over).transpose()?,
     })
 }
 

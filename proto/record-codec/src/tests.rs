@@ -126,6 +126,10 @@ fn site() -> impl Strategy<Value = Site> {
     (sync_id(), text(), text()).prop_map(|(sync_id, name, url)| Site { sync_id, name, url })
 }
 
+fn digest() -> impl Strategy<Value = Digest> {
+    (any::<u64>(), any::<u128>()).prop_map(|(count, sum)| Digest { count, sum })
+}
+
 fn assignment() -> impl Strategy<Value = Assignment> {
     let state = option::of(sync_id()).prop_map(|to| match to {
         None => AssignmentState::Active,
@@ -137,13 +141,18 @@ fn assignment() -> impl Strategy<Value = Assignment> {
         any::<u64>(),
         any::<u64>(),
         state,
+        option::of((any::<u64>(), digest(), digest())),
     )
-        .prop_map(|(store, site, epoch, version, state)| Assignment {
+        .prop_map(|(store, site, epoch, version, state, given)| Assignment {
             store,
             site,
             epoch: Epoch::from_packed(epoch),
             version,
             state,
+            hand_over: given.map(|(seq, stock, history)| HandOver {
+                seq,
+                totals: StoreTotals { stock, history },
+            }),
         })
 }
 

@@ -82,13 +82,6 @@ pub struct MoveReport {
     pub step: MoveStep,
 }
 
-impl Assignment {
-    /// Whether `site` may write the store's data under this assignment.
-    pub fn lets_write(&self, site: SyncId) -> bool {
-        self.site == site && self.state == AssignmentState::Active
-    }
-}
-
 /// Whether copies that a satellite wishes for need the administrator's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CopyGrant {

@@ -87,12 +87,12 @@ const RULES: &[(&str, &[&str], Caller)] = &[
     ),
     (
         "supplysync.v1.SiteService",
-        &["ListSites", "GetSite"],
+        &["ListSites", "GetSite", "ListMoves"],
         Operator(Viewer),
     ),
     (
         "supplysync.v1.SiteService",
-        &["AddSite", "AssignStore", "SetCopies"],
+        &["AddSite", "AssignStore", "MoveStore", "CancelMove", "SetCopies"],
         Operator(Admin),
     ),
     // Whoever holds the authorisation code may unlock, admin or not: the code is what is asked for.
@@ -184,7 +184,15 @@ mod tests {
             let reads = [
                 "Get", "List", "Watch", "Verify", "Trace", "Stock", "Unlock", "Lock",
             ];
-            let for_admins = ["AddSite", "AssignStore", "SetCopies", "ListAuditLog"].contains(&method);
+            let for_admins = [
+                "AddSite",
+                "AssignStore",
+                "MoveStore",
+                "CancelMove",
+                "SetCopies",
+                "ListAuditLog",
+            ]
+            .contains(&method);
             let reads = !for_admins && reads.iter().any(|start| method.starts_with(start));
             assert_eq!(table.check(&path, &viewer).is_ok(), reads, "{path}");
             let others = for_admins || method == "Sync";

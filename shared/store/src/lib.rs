@@ -14,6 +14,7 @@ mod held;
 mod landing;
 mod lineage;
 mod migrate;
+mod moves;
 mod own;
 mod page;
 mod peer;
@@ -30,6 +31,7 @@ mod upkeep;
 
 pub use audit::AuditEntry;
 pub use config::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps};
+pub use moves::{MoveOrder, MoveRecord, MoveState};
 pub use own::{Etag, OwnChange, Written};
 pub use peer::HelloState;
 pub use record::StoredRecord;

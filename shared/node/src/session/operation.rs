@@ -24,6 +24,8 @@ pub(super) enum Work {
     Apply(ApplyRequest),
     RecordAck(supplysync_sync_core::Ack),
     Forget(Vec<supplysync_model::Channel>),
+    ReadMoves,
+    RecordMove(supplysync_model::MoveReport),
 }
 
 /// The work in an effect if it is one for the store, else the effect.
@@ -41,6 +43,8 @@ pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
         Effect::Apply(op, request) => (op, Work::Apply(request)),
         Effect::RecordAck(op, ack) => (op, Work::RecordAck(ack)),
         Effect::Forget(op, channels) => (op, Work::Forget(channels)),
+        Effect::ReadMoves(op) => (op, Work::ReadMoves),
+        Effect::RecordMove(op, report) => (op, Work::RecordMove(report)),
         other => return Err(other),
     })
 }
@@ -96,6 +100,11 @@ impl Operations {
                 store.forget_channels(channels).await?;
                 Input::Forgotten(op)
             }
+            Work::ReadMoves => Input::MovesRead(op, store.read_moves().await?),
+            Work::RecordMove(report) => {
+                let noted = store.record_move(self.peer, self.session, report).await?;
+                Input::MoveRecorded(op, noted)
+            }
         })
     }
 }
@@ -114,6 +123,8 @@ impl Work {
             Work::Apply(_) => "apply",
             Work::RecordAck(_) => "record ack",
             Work::Forget(_) => "forget channels",
+            Work::ReadMoves => "read moves",
+            Work::RecordMove(_) => "record move",
         }
     }
 }

@@ -13,6 +13,7 @@ mod ledger;
 mod link;
 mod load;
 mod model;
+mod moves;
 mod opening;
 mod own;
 mod page;

@@ -11,6 +11,7 @@ mod report;
 mod site;
 mod status;
 mod stock;
+mod store_move;
 mod trace;
 mod verify;
 
@@ -23,5 +24,6 @@ pub use report::{Freshness, StockOnHandRow, StockOnHandView};
 pub use site::{SiteRow, SiteView, SitesView};
 pub use status::{ChannelRow, PeerRow, StatusView};
 pub use stock::{StockLineRow, StockView};
+pub use store_move::{MoveRow, MoveView, MovesView};
 pub use trace::{Place, TraceView, TracedRecord};
 pub use verify::{Finding, VerifyRow, VerifyView};

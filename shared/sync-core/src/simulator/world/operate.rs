@@ -36,7 +36,8 @@ impl World {
             }
             88..=91 => self.sync_now(false),
             92..=94 => self.sync_now(true),
-            95..=96 => self.stop(),
+            95 => self.stop(),
+            96 => self.abort_a_move(),
             97 => self.move_a_store(),
             98 => match self.rng.random_range(0..5) {
                 0 => self.cancel_a_move(),
