@@ -383,6 +383,27 @@ fn sizes_are_bounded() {
 }
 
 #[test]
+fn parts_and_records_are_counted_before_they_are_decoded() {
+    let packed = |payload: Vec<u8>| v1::Batch {
+        encoding: v1::PayloadEncoding::Zstd.into(),
+        payload_bytes: payload.len() as u32,
+        payload: supplysync_net::zstd::deflate(&payload, 3).unwrap().into(),
+        ..wire_batch(0)
+    };
+    // Field 1 of the payload, and within a part field 5, of no bytes.
+    let parts = packed([10, 0].repeat(MAX_FRAME_BYTES / 2));
+    assert!(parts.payload.len() < 1_000);
+    assert!(refusal_of(parts).contains("more than 32768 parts"));
+
+    let part = [42, 0].repeat(1_000_000);
+    let records = packed([vec![10, 0x80, 0x89, 0x7a], part].concat());
+    assert!(refusal_of(records).contains("number of records"));
+
+    let cut = packed(vec![10, 5, 0]);
+    assert!(refusal_of(cut).contains("can't be decoded"));
+}
+
+#[test]
 fn payloads_are_compressed_where_that_helps() {
     let batch = |records| {
         let batch = super::batch::batch(wire_batch(records)).unwrap();
