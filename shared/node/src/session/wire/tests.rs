@@ -175,7 +175,7 @@ fn ack() -> impl Strategy<Value = Ack> {
 }
 
 fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
-    let words = (".{0,20}", ".{0,20}", vec(".{0,8}", 0..3));
+    let words = ("[^\0\n]{0,20}", "[^\0\n]{0,20}", vec("[^\0\n]{0,8}", 0..3));
     let lives = (
         option::of(incarnation()),
         option::of(checkpoint()),
@@ -210,7 +210,7 @@ fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
 
 fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
     let lives = (option::of(incarnation()), option::of(checkpoint()));
-    let words = (".{0,20}", vec(".{0,20}", 0..3));
+    let words = ("[^\0\n]{0,20}", vec("[^\0\n]{0,20}", 0..3));
     let welcome = (any::<(u32, u64)>(), words, lives, cursors(), served()).prop_map(
         |((protocol, session), words, lives, cursors, serve)| {
             PrimaryMessage::Welcome(Welcome {
@@ -225,13 +225,14 @@ fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
             })
         },
     );
-    let refused = ("[A-Z_]{1,20}", ".{0,60}", any::<bool>()).prop_map(|(reason, message, retryable)| {
-        PrimaryMessage::Refused(Refused {
-            reason,
-            message,
-            retryable,
-        })
-    });
+    let refused =
+        ("[A-Z_]{1,20}", "[^\0\n]{0,60}", any::<bool>()).prop_map(|(reason, message, retryable)| {
+            PrimaryMessage::Refused(Refused {
+                reason,
+                message,
+                retryable,
+            })
+        });
     prop_oneof![
         welcome,
         refused,
@@ -374,6 +375,15 @@ fn sizes_are_bounded() {
         ..wire_batch(1)
     };
     assert!(refusal_of(bomb).contains("larger than 4194304 bytes"));
+
+    let unkeepable = v1::SatelliteMessage {
+        message: Some(v1::satellite_message::Message::Hello(v1::Hello {
+            sync_id: 2,
+            site_name: "Cli\0nic".into(),
+            ..Default::default()
+        })),
+    };
+    assert!(unkeepable.read().unwrap_err().to_string().contains("U+0000"));
 
     let miscounted = v1::Batch {
         records: 3,
