@@ -2,7 +2,7 @@
 
 use supplysync_model::{Assignment, AssignmentState, Digest, Epoch, HandOver, Site, SiteSettings, StoreTotals};
 
-use crate::field::{Field, ascending, id, sync_id};
+use crate::field::{Field, ascending, id, sync_id, text};
 use crate::wire;
 
 /// A day: the longest sync interval.
@@ -19,8 +19,8 @@ pub(crate) fn site_to_wire(site: &Site) -> wire::Site {
 pub(crate) fn site(wire: wire::Site) -> Field<Site> {
     Ok(Site {
         sync_id: sync_id("sync_id", wire.sync_id)?,
-        name: wire.name,
-        url: wire.url,
+        name: text("name", wire.name)?,
+        url: text("url", wire.url)?,
     })
 }
 

@@ -134,7 +134,7 @@ pub(crate) async fn verify(
         .ok_or_else(|| tls_fault::client_refused(&io::ErrorKind::UnexpectedEof.into()))?;
     let identity = PeerIdentity::of_certificate(leaf)?;
     Ok(Connection {
-        tls,
+        tls: Box::new(tls),
         peer: PeerInfo {
             address,
             local,
@@ -165,7 +165,8 @@ pub struct PeerInfo {
 
 /// A connection whose peer is known.
 pub struct Connection {
-    tls: TlsStream<TcpStream>,
+    /// In a box: those who serve it hold it in more than one place at a time, each as large as all of this.
+    tls: Box<TlsStream<TcpStream>>,
     peer: PeerInfo,
 }
 

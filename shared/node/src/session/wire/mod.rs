@@ -3,6 +3,7 @@
 
 mod ack;
 mod batch;
+mod count;
 mod moves;
 mod primary;
 mod satellite;
