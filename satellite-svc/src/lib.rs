@@ -5,5 +5,6 @@ pub mod cli;
 pub mod config;
 pub mod dial;
 pub mod plan;
+pub mod renewal;
 pub mod rhythm;
 pub mod wiring;

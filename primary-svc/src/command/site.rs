@@ -348,11 +348,11 @@ async fn check_copies(
     Ok(())
 }
 
-async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
+pub(super) async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
     Ok(tx.site(site).await?.map(|found| found.value))
 }
 
-async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
+pub(super) async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
     find_site(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,
@@ -366,7 +366,7 @@ async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<SiteSettings
     Ok(tx.site_settings(site).await?.map(|found| found.value))
 }
 
-async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
+pub(super) async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
     find_settings(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,
@@ -400,7 +400,7 @@ fn listed(stores: &BTreeSet<StoreId>) -> String {
     ids.join(", ")
 }
 
-async fn audit(
+pub(super) async fn audit(
     tx: &mut WriteTx,
     authority: Authority,
     action: &str,

@@ -1,4 +1,5 @@
 //! gRPC handlers that only a primary has. Those of every site are in `node`.
 
+pub mod enrolment;
 pub mod site;
 pub mod sync;
