@@ -86,8 +86,15 @@ impl EnrolmentSection {
             });
         };
         for url in &self.urls {
-            if url.strip_prefix("https://").is_none_or(|host| !host.contains(':')) || url.len() > MAX_URL_BYTES {
-                wrong("urls", format!("{url:?} is not an address as in https://primary.example.org:8445"));
+            if url
+                .strip_prefix("https://")
+                .is_none_or(|host| !host.contains(':'))
+                || url.len() > MAX_URL_BYTES
+            {
+                wrong(
+                    "urls",
+                    format!("{url:?} is not an address as in https://primary.example.org:8445"),
+                );
             }
         }
         if self.token_life < SHORTEST_LIFE || self.token_life > Span::days(365) {

@@ -78,8 +78,12 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             shut_out.clone(),
         )));
     if config.database.is_shared() {
-        let following = foundation.users.track_future(shut_out.follow(context.stop.clone()));
-        context.tasks.spawn("follow revocations", OnEnd::Critical, following);
+        let following = foundation
+            .users
+            .track_future(shut_out.follow(context.stop.clone()));
+        context
+            .tasks
+            .spawn("follow revocations", OnEnd::Critical, following);
     }
     if config.enrolment.enabled {
         let keeping = own_certificate::keep_valid(Arc::clone(&issuing), context.stop.clone());
@@ -87,7 +91,9 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         let server = Server::<Visitor>::bind_for(config.enrolment.listen, &issuing.own()).await?;
         tracing::info!(address = %server.local_addr(), "the enrolment port is open");
         let tls = server.tls();
-        foundation.certificates.also(move |material| tls.replace(material));
+        foundation
+            .certificates
+            .also(move |material| tls.replace(material));
         let handler = Enrolments::new(
             store.clone(),
             issuing,

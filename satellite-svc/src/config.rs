@@ -223,7 +223,10 @@ mod tests {
     fn renewal_goes_to_the_primary_unless_told_otherwise() {
         let mut sync = SyncSection::default();
         for (url, expected) in [
-            ("https://primary.example.org:8443", "https://primary.example.org:8445"),
+            (
+                "https://primary.example.org:8443",
+                "https://primary.example.org:8445",
+            ),
             ("https://[::1]:8443/", "https://[::1]:8445"),
         ] {
             sync.primary_url = url.into();

@@ -90,11 +90,18 @@ impl Renewal {
 
     /// Loudly once for each new reason when the certificate is due; quietly as long as it is good.
     fn tell(&self, fault: &Fault, due: bool, told: Option<Reason>) -> Reason {
-        let (reason, until) = (fault.reason(), self.certificates.present().description().not_after);
+        let (reason, until) = (
+            fault.reason(),
+            self.certificates.present().description().not_after,
+        );
         if due && told != Some(reason) {
             tracing::error!(reason = reason.0, ?fault, %until, "this site's certificate can't be renewed for now: {fault}");
         } else {
-            tracing::debug!(reason = reason.0, ?fault, "the enrolment port was not reached: {fault}");
+            tracing::debug!(
+                reason = reason.0,
+                ?fault,
+                "the enrolment port was not reached: {fault}"
+            );
         }
         reason
     }

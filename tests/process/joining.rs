@@ -27,7 +27,9 @@ pub async fn join(world: &World, satellite: &Site, token: &str) -> Finished {
     let file = world.folder.path().join(format!("token-{}", satellite.sync_id()));
     fs::write(&file, format!("{token}\n")).unwrap();
     let mut command = satellite.command();
-    command.args(["join", "--output", "json", "--token-file"]).arg(file);
+    command
+        .args(["join", "--output", "json", "--token-file"])
+        .arg(file);
     run(command, COMMAND_LIMIT).await.unwrap()
 }
 
@@ -45,7 +47,10 @@ pub async fn joined(world: &mut World, sync_id: u16, name: &str) -> Site {
 pub async fn operator(network: &Network, site: &Site) {
     let folder = site.folder().join("tls");
     let arguments = ["--role", "admin", "--replace"];
-    network.issue("operator", "admin", &arguments, &folder).await.unwrap();
+    network
+        .issue("operator", "admin", &arguments, &folder)
+        .await
+        .unwrap();
 }
 
 /// Waits until primary and satellite hold the same.
@@ -87,10 +92,19 @@ async fn a_satellite_joins_from_nothing_and_comes_in_step() {
     let mut satellite = world.network.new_satellite(2, "Northern clinic").unwrap();
     let said = join(&world, &satellite, &token).await.success().unwrap();
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((said["sync_id"].as_u64(), said["name"].as_str()), (Some(2), Some("Northern clinic")));
-    assert_eq!(files(&satellite), ["authority.crt", "joined", "site.crt", "site.key"]);
+    assert_eq!(
+        (said["sync_id"].as_u64(), said["name"].as_str()),
+        (Some(2), Some("Northern clinic"))
+    );
+    assert_eq!(
+        files(&satellite),
+        ["authority.crt", "joined", "site.crt", "site.key"]
+    );
     for secret in ["tls/site.key", "password"] {
-        let mode = fs::metadata(satellite.folder().join(secret)).unwrap().permissions().mode();
+        let mode = fs::metadata(satellite.folder().join(secret))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
     operator(&world.network, &satellite).await;
@@ -105,7 +119,10 @@ async fn a_satellite_joins_from_nothing_and_comes_in_step() {
     }
     let log = fs::read_to_string(world.network.primary().log()).unwrap();
     let database = fs::read(crate::world::database(world.network.primary())).unwrap();
-    assert!(!audit.contains(&token) && !log.contains(&token), "the token is in a log");
+    assert!(
+        !audit.contains(&token) && !log.contains(&token),
+        "the token is in a log"
+    );
     let secret = secret_of(&token);
     let kept = database.windows(secret.len()).any(|bytes| bytes == secret);
     assert!(!kept, "the primary keeps the token's secret");
@@ -125,17 +142,25 @@ async fn joining_twice_does_no_harm_and_another_machine_does_not_get_in() {
     let read = |satellite: &Site| kept.map(|name| fs::read(satellite.folder().join(name)).unwrap());
     let before = read(&satellite);
     join(&world, &satellite, &token).await.success().unwrap();
-    assert!(read(&satellite) == before, "a second run changed a key or a setting");
+    assert!(
+        read(&satellite) == before,
+        "a second run changed a key or a setting"
+    );
     operator(&world.network, &satellite).await;
     satellite.start().await.unwrap();
     join(&world, &satellite, &token).await.success().unwrap();
-    assert!(read(&satellite) == before, "a run beside the server changed a key or a setting");
+    assert!(
+        read(&satellite) == before,
+        "a run beside the server changed a key or a setting"
+    );
     in_step(&mut world, &satellite).await;
 
     let file = world.folder.path().join("token-2");
     let other = world.folder.path().join("elsewhere");
     let mut command = satellite.command();
-    command.env("SUPPLYSYNC_DATA_DIR", &other).args(["join", "--output", "json"]);
+    command
+        .env("SUPPLYSYNC_DATA_DIR", &other)
+        .args(["join", "--output", "json"]);
     command.stdin(fs::File::open(file).unwrap());
     let output = command.output().await.unwrap();
     let finished = Finished {
@@ -151,7 +176,7 @@ async fn joining_twice_does_no_harm_and_another_machine_does_not_get_in() {
 
 #[tokio::test]
 async fn a_token_that_does_not_hold_is_refused_with_its_reason() {
-    let mut world = World::with_primary().await;
+    let world = World::with_primary().await;
     let first = register(&world.network, 2, "Northern clinic").await;
     let satellite = world.network.new_satellite(2, "Northern clinic").unwrap();
 
@@ -171,14 +196,20 @@ async fn a_token_that_does_not_hold_is_refused_with_its_reason() {
     let mut wrong = JoinToken::parse(&fresh.clone().into()).unwrap();
     wrong.secret = vec![7; 32].into();
     let wrong = wrong.text().expose_secret().to_owned();
-    assert_eq!(refused(&join(&world, &satellite, &wrong).await, "TOKEN_UNKNOWN"), replaced);
+    assert_eq!(
+        refused(&join(&world, &satellite, &wrong).await, "TOKEN_UNKNOWN"),
+        replaced
+    );
 
     // Of another network: the primary is not told the secret.
     let mut foreign = JoinToken::parse(&fresh.clone().into()).unwrap();
     foreign.authority = [7; 32];
     let foreign = foreign.text().expose_secret().to_owned();
     let message = refused(&join(&world, &satellite, &foreign).await, "CERTIFICATE_UNUSABLE");
-    assert!(message.contains("not the primary that the join token is for"), "{message}");
+    assert!(
+        message.contains("not the primary that the join token is for"),
+        "{message}"
+    );
 
     // Another data directory's site.
     join(&world, &satellite, &fresh).await.success().unwrap();
@@ -197,7 +228,9 @@ async fn a_token_that_does_not_hold_is_refused_with_its_reason() {
 #[tokio::test]
 async fn an_expired_token_says_so() {
     let mut world = World::with_primary().await;
-    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__TOKEN_LIFE", "1s").await.unwrap();
+    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__TOKEN_LIFE", "1s")
+        .await
+        .unwrap();
     let added = world.network.register(2, "Northern clinic").await.unwrap();
     let expires = Timestamp::parse(added["join_token_expires"].as_str().unwrap()).unwrap();
     let over = eventually("the token's end", COMMAND_LIMIT, || async {
@@ -217,12 +250,21 @@ async fn enrolment_that_is_off_or_has_no_key_says_so() {
     fs::rename(&key, &aside).unwrap();
     let added = world.network.register(2, "Northern clinic").await.unwrap();
     assert!(added["join_token"].is_null(), "{added}");
-    assert!(added["no_join_token"].as_str().unwrap().contains("authority.key"), "{added}");
+    assert!(
+        added["no_join_token"].as_str().unwrap().contains("authority.key"),
+        "{added}"
+    );
     fs::rename(&aside, &key).unwrap();
     assert!(world.network.unlocked(&["sites", "token", "2"]).await.is_ok());
 
-    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__ENABLED", "false").await.unwrap();
-    let refused = world.network.unlocked(&["sites", "token", "2"]).await.unwrap_err();
+    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__ENABLED", "false")
+        .await
+        .unwrap();
+    let refused = world
+        .network
+        .unlocked(&["sites", "token", "2"])
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("ENROLMENT_UNAVAILABLE"), "{refused}");
     let port = world.network.primary().enrolment().unwrap();
     assert!(TcpStream::connect(port).await.is_err(), "the port is open");

@@ -15,7 +15,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// What the site's server shows to whoever comes.
 async fn shown(site: &Site) -> Description {
-    shown_certificate(site.grpc(), &site.certificate().authority).await.unwrap()
+    shown_certificate(site.grpc(), &site.certificate().authority)
+        .await
+        .unwrap()
 }
 
 async fn shows_another(site: &Site, than: &Description) -> Description {
@@ -37,7 +39,9 @@ async fn passed(moment: Timestamp) {
 #[tokio::test]
 async fn both_ends_renew_before_the_end_without_a_restart() {
     let mut world = World::with_primary().await;
-    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", LIFE).await.unwrap();
+    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", LIFE)
+        .await
+        .unwrap();
     let mut satellite = joined(&mut world, 2, "Northern clinic").await;
     let first = shown(&satellite).await;
     let firsts = shown(world.network.primary()).await;
@@ -47,7 +51,10 @@ async fn both_ends_renew_before_the_end_without_a_restart() {
     assert!(renewed.not_after > first.not_after);
     assert_eq!((renewed.identity, renewed.names), (first.identity, first.names));
     let primarys = shows_another(world.network.primary(), &firsts).await;
-    assert_eq!((primarys.identity, primarys.names), (firsts.identity, firsts.names));
+    assert_eq!(
+        (primarys.identity, primarys.names),
+        (firsts.identity, firsts.names)
+    );
 
     // Both of the first certificates are over now: a new connection shows that others are in use.
     passed(first.not_after).await;
@@ -61,7 +68,9 @@ async fn both_ends_renew_before_the_end_without_a_restart() {
 #[tokio::test]
 async fn a_site_that_was_off_past_the_end_renews_when_it_comes_back() {
     let mut world = World::with_primary().await;
-    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", LIFE).await.unwrap();
+    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", LIFE)
+        .await
+        .unwrap();
     let mut satellite = joined(&mut world, 2, "Northern clinic").await;
     in_step(&mut world, &satellite).await;
     satellite.stop().await.unwrap();

@@ -37,7 +37,9 @@ async fn a_revoked_site_is_cut_off_at_once_and_let_in_again_by_a_fresh_token() {
     is(&primary, 2, PeerState::Connected).await;
     is(&primary, 3, PeerState::Connected).await;
     let old = copy_of(&world, &north);
-    let kept_open = Client::connect(&world.network.primary().url(), &old).await.unwrap();
+    let kept_open = Client::connect(&world.network.primary().url(), &old)
+        .await
+        .unwrap();
 
     let before = Instant::now();
     let said = world.network.unlocked(&["sites", "revoke", "2"]).await.unwrap();
@@ -58,12 +60,16 @@ async fn a_revoked_site_is_cut_off_at_once_and_let_in_again_by_a_fresh_token() {
     assert_eq!(refusal.reason, "CERTIFICATE_REVOKED", "{refusal:?}");
     let port = world.network.primary().enrolment().unwrap().port();
     for url in [world.network.primary().url(), format!("https://localhost:{port}")] {
-        let refused = Client::connect(&url, &old).await.map(drop).unwrap_err().to_string();
+        let refused = Client::connect(&url, &old)
+            .await
+            .map(drop)
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("revoked"), "{url}: {refused}");
     }
     assert_eq!(primary.peer(3).await.unwrap().state(), PeerState::Connected);
 
-    // Nor after a restart, and not even with a database that has forgotten: the file beside the authority has not.
+    // Nor after a restart.
     world.network.primary().stop().await.unwrap();
     let file = fs::read_to_string(world.network.primary().folder().join("tls/revoked")).unwrap();
     assert!(file.starts_with("site/2 "), "{file}");

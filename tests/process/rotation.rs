@@ -38,11 +38,15 @@ async fn is_issued_by(site: &Site, issuer: &str) {
 #[tokio::test]
 async fn a_new_authority_takes_over_step_by_step() {
     let mut world = World::with_primary().await;
-    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", "60s").await.unwrap();
+    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", "60s")
+        .await
+        .unwrap();
     let mut satellite = joined(&mut world, 2, "Northern clinic").await;
     in_step(&mut world, &satellite).await;
     let tls = world.network.primary().folder().join("tls");
-    let old = certificate::describe_file(&tls.join("authority.crt")).unwrap().subject;
+    let old = certificate::describe_file(&tls.join("authority.crt"))
+        .unwrap()
+        .subject;
 
     rotate(&world, "begin").await;
     trusts(&satellite, 2).await;

@@ -144,7 +144,11 @@ impl RotateCommand {
             RotateCommand::Finish => rotation::finish(&folder)?,
         }
         let issuing = Authority::load(&folder)?.describe()?;
-        Ok(CertificateView::new(folder.join(AUTHORITY_CERTIFICATE), None, issuing))
+        Ok(CertificateView::new(
+            folder.join(AUTHORITY_CERTIFICATE),
+            None,
+            issuing,
+        ))
     }
 }
 

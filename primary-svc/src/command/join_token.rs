@@ -38,7 +38,15 @@ pub async fn create_token(
                     used: None,
                 })
                 .await?;
-                audit(tx, authority, "sites.join_token", site.to_string(), String::new(), said).await?;
+                audit(
+                    tx,
+                    authority,
+                    "sites.join_token",
+                    site.to_string(),
+                    String::new(),
+                    said,
+                )
+                .await?;
                 Ok(expires_at)
             })
         })
@@ -46,7 +54,11 @@ pub async fn create_token(
 }
 
 /// Shuts a satellite out: what was issued to it until now is refused, and its tokens are void. From when.
-pub async fn revoke_site(store: &RecordStore, site: SyncId, authority: Authority) -> Result<Timestamp, Fault> {
+pub async fn revoke_site(
+    store: &RecordStore,
+    site: SyncId,
+    authority: Authority,
+) -> Result<Timestamp, Fault> {
     store
         .write("revoke site", move |tx| {
             let authority = authority.clone();
@@ -54,19 +66,34 @@ pub async fn revoke_site(store: &RecordStore, site: SyncId, authority: Authority
                 require_unlocked(tx, authority.token.as_ref()).await?;
                 refuse_primary(site)?;
                 require_site(tx, site).await?;
-                let revoked_at = tx.now();
-                tx.revoke(Revocation {
-                    principal: format!("site/{site}"),
-                    revoked_at,
-                })
-                .await?;
-                tx.forget_join_tokens(site).await?;
+                let revoked_at = shut_out(tx, site).await?;
                 let said = format!("certificates issued until {revoked_at} are refused");
-                audit(tx, authority, "sites.revoke", site.to_string(), String::new(), said).await?;
+                audit(
+                    tx,
+                    authority,
+                    "sites.revoke",
+                    site.to_string(),
+                    String::new(),
+                    said,
+                )
+                .await?;
                 Ok(revoked_at)
             })
         })
         .await
+}
+
+/// Inside a transaction: refuses what a site has been issued until now, and voids its tokens. Who calls it makes it hold
+/// at once with [`crate::enrolment::ShutOut::refresh`] after the commit.
+pub async fn shut_out(tx: &mut WriteTx, site: SyncId) -> Result<Timestamp, Fault> {
+    let revoked_at = tx.now();
+    tx.revoke(Revocation {
+        principal: format!("site/{site}"),
+        revoked_at,
+    })
+    .await?;
+    tx.forget_join_tokens(site).await?;
+    Ok(revoked_at)
 }
 
 /// A machine at the enrolment port.
@@ -144,7 +171,12 @@ async fn enter(tx: &mut WriteTx, held: &JoinTokenRow, applicant: &Applicant) -> 
 }
 
 /// Notes a renewal.
-pub async fn note_renewal(store: &RecordStore, caller: Caller, site: SyncId, until: Timestamp) -> Result<(), Fault> {
+pub async fn note_renewal(
+    store: &RecordStore,
+    caller: Caller,
+    site: SyncId,
+    until: Timestamp,
+) -> Result<(), Fault> {
     store
         .write("note a renewal", move |tx| {
             let caller = caller.clone();
@@ -153,7 +185,9 @@ pub async fn note_renewal(store: &RecordStore, caller: Caller, site: SyncId, unt
                     return Err(Fault::new(
                         FaultCode::FailedPrecondition,
                         Reason::SITE_NOT_FOUND,
-                        format!("site {site} is not registered here any more: its certificate is not renewed"),
+                        format!(
+                            "site {site} is not registered here any more: its certificate is not renewed"
+                        ),
                     ));
                 }
                 let at = tx.now();
@@ -172,7 +206,12 @@ pub async fn note_renewal(store: &RecordStore, caller: Caller, site: SyncId, unt
         .await
 }
 
-async fn note(tx: &mut WriteTx, held: &JoinTokenRow, applicant: &Applicant, said: String) -> Result<(), Fault> {
+async fn note(
+    tx: &mut WriteTx,
+    held: &JoinTokenRow,
+    applicant: &Applicant,
+    said: String,
+) -> Result<(), Fault> {
     let at = tx.now();
     tx.audit(AuditEntry {
         at,

@@ -83,14 +83,24 @@ impl Issuing {
 
     /// A certificate (PEM) for a site's key: for its own machine's names, and the host of its registered URL if it has
     /// one. A site does not choose them, or it could pass for another.
-    pub fn certify(&self, site: SyncId, registered_url: &str, request: &SigningRequest) -> Result<String, Fault> {
+    pub fn certify(
+        &self,
+        site: SyncId,
+        registered_url: &str,
+        request: &SigningRequest,
+    ) -> Result<String, Fault> {
         let mut names: Vec<_> = OWN_MACHINE.map(str::to_owned).into();
         names.extend(host_of(registered_url));
         self.issue(site, &names, request)
     }
 
     /// A new certificate (PEM) in place of one, for the same key and names.
-    pub fn renew(&self, site: SyncId, present: &Description, request: &SigningRequest) -> Result<String, Fault> {
+    pub fn renew(
+        &self,
+        site: SyncId,
+        present: &Description,
+        request: &SigningRequest,
+    ) -> Result<String, Fault> {
         self.issue(site, &host_names(present), request)
     }
 
@@ -178,7 +188,10 @@ mod tests {
 
     #[test]
     fn hosts_are_read_from_urls() {
-        assert_eq!(host_of("https://clinic.example.org:7600/"), Some("clinic.example.org".into()));
+        assert_eq!(
+            host_of("https://clinic.example.org:7600/"),
+            Some("clinic.example.org".into())
+        );
         assert_eq!(host_of("https://[::1]:7600"), Some("::1".into()));
         assert_eq!(host_of(""), None);
         assert_eq!(url("::1", 8445), "https://[::1]:8445");

@@ -22,7 +22,11 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024;
 const DRAIN: Duration = Duration::from_secs(3);
 
 /// Serves until the program stops.
-pub async fn serve(server: Server<Visitor>, handler: Enrolments, stop: CancellationToken) -> Result<(), Fault> {
+pub async fn serve(
+    server: Server<Visitor>,
+    handler: Enrolments,
+    stop: CancellationToken,
+) -> Result<(), Fault> {
     let layer = AccessLayer::new(access::table(), |fault| fault::to_status(&fault).into_http());
     let service = EnrolmentServiceServer::new(handler).max_decoding_message_size(MAX_REQUEST_BYTES);
     let serving = http2::server()

@@ -76,11 +76,20 @@ impl ShutOut {
         }
         self.revocations.replace(now);
         let fresh = all.iter().filter(|revocation| {
-            before.get(&revocation.principal).is_none_or(|before| *before < revocation.revoked_at)
+            before
+                .get(&revocation.principal)
+                .is_none_or(|before| *before < revocation.revoked_at)
         });
         let sites = fresh.filter_map(|revocation| revocation.principal.strip_prefix("site/")?.parse().ok());
         let ended = sites.map(|site: SyncId| self.sessions.shut_out(site)).sum();
-        self.write_file(&all)?;
+        if let Err(fault) = self.write_file(&all) {
+            // It holds all the same; only a database that is restored would not know of it.
+            tracing::error!(
+                reason = fault.reason().0,
+                ?fault,
+                "the list of who is shut out has no copy: {fault}"
+            );
+        }
         Ok(ended)
     }
 
@@ -131,5 +140,79 @@ impl ShutOut {
                 self.file.display()
             ),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use supplysync_model::Reason;
+    use supplysync_net::PeerIdentity;
+    use supplysync_runtime::{SystemClock, SystemRandom};
+    use supplysync_store::{NewIdentity, StoreConfig, StoreDeps};
+
+    use super::*;
+
+    async fn store(folder: &std::path::Path, name: &str) -> Store {
+        let config = StoreConfig::new(format!("sqlite://{}/{name}.db", folder.display()));
+        let identity = NewIdentity {
+            sync_id: SyncId::PRIMARY,
+            site_name: "Head office".into(),
+        };
+        let deps = StoreDeps {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        };
+        Store::init(config, identity, deps).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_database_that_has_forgotten_learns_it_from_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (revocations, sessions) = (Revocations::default(), Sessions::default());
+        let begin = |store| {
+            ShutOut::begin(
+                store,
+                revocations.clone(),
+                sessions.clone(),
+                folder.path().to_owned(),
+            )
+        };
+        let (site, other) = (SyncId::new(2).unwrap(), SyncId::new(3).unwrap());
+        let refused = |site| {
+            revocations
+                .check(&PeerIdentity::Site(site), Timestamp(0))
+                .map_err(|fault| fault.reason())
+        };
+        let first = store(folder.path(), "first").await;
+        let shut_out = begin(first.clone()).await.unwrap();
+        let (place, others) = (
+            sessions.enter(site, 1).unwrap(),
+            sessions.enter(other, 2).unwrap(),
+        );
+        let revoking = first.write("revoke", move |tx| {
+            async move { crate::command::join_token::shut_out(tx, site).await }.boxed()
+        });
+        revoking.await.unwrap();
+        assert_eq!(shut_out.refresh().await.unwrap(), 1);
+        assert_eq!(shut_out.refresh().await.unwrap(), 0, "once is enough");
+        assert!(place.fence.is_cancelled() && !others.fence.is_cancelled());
+        assert_eq!(
+            (refused(site), refused(other)),
+            (Err(Reason::CERTIFICATE_REVOKED), Ok(()))
+        );
+
+        revocations.replace(HashMap::new());
+        let restored = store(folder.path(), "restored").await;
+        begin(restored.clone()).await.unwrap();
+        assert_eq!(refused(site), Err(Reason::CERTIFICATE_REVOKED));
+        let read = restored.read("revocations", |tx| async move { tx.revocations().await }.boxed());
+        assert_eq!(read.await.unwrap().len(), 1);
+        std::fs::write(folder.path().join(FILE), "site/2 yesterday\n").unwrap();
+        assert!(
+            begin(restored).await.is_err(),
+            "a list that can't be read lets nobody in"
+        );
     }
 }

@@ -88,7 +88,8 @@ impl Enrolments {
 
     async fn renew(&self, visitor: Visitor, request: v1::RenewRequest) -> Result<v1::RenewResponse, Fault> {
         let (site, shown) = site_of(&visitor)?;
-        self.revocations.check(&shown.identity, shown.description.issued_at())?;
+        self.revocations
+            .check(&shown.identity, shown.description.issued_at())?;
         let authority = self.issuing.authority()?;
         let asked = SigningRequest::parse(&request.signing_request)?;
         if asked.public_key() != shown.public_key {
@@ -139,7 +140,9 @@ impl Enrolments {
             _ => Err(Fault::new(
                 FaultCode::FailedPrecondition,
                 Reason::CLOCK_WRONG,
-                format!("site {site} was revoked at {revoked_at}, but the primary's clock says {now}; check the primary's clock"),
+                format!(
+                    "site {site} was revoked at {revoked_at}, but the primary's clock says {now}; check the primary's clock"
+                ),
             )),
         }
     }
@@ -202,7 +205,10 @@ fn site_of(visitor: &Visitor) -> Result<(SyncId, &Shown), Fault> {
         _ => Err(Fault::new(
             FaultCode::PermissionDenied,
             Reason::ROLE_NOT_ALLOWED,
-            format!("{} may not renew here: satellites may; operators get theirs with `certs issue`", shown.identity),
+            format!(
+                "{} may not renew here: satellites may; operators get theirs with `certs issue`",
+                shown.identity
+            ),
         )),
     }
 }

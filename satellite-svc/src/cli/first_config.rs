@@ -30,10 +30,17 @@ pub struct FirstConfig {
 impl FirstConfig {
     /// The file, TOML.
     pub fn config_text(&self) -> String {
-        let urls: Vec<_> = self.enrolment_urls.iter().map(|url| setup::toml_text(url)).collect();
+        let urls: Vec<_> = self
+            .enrolment_urls
+            .iter()
+            .map(|url| setup::toml_text(url))
+            .collect();
         let renewal = match urls.is_empty() {
             true => String::new(),
-            false => format!("# Where this site renews its certificate.\nenrolment_urls = [{}]\n", urls.join(", ")),
+            false => format!(
+                "# Where this site renews its certificate.\nenrolment_urls = [{}]\n",
+                urls.join(", ")
+            ),
         };
         let limits = match self.max_sync_id {
             DEFAULT_MAX_SYNC_ID => String::new(),

@@ -113,7 +113,10 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
             site_name: settings.site_name.clone(),
         };
         let database = config.database.store_config(&config.data_dir);
-        Store::init(database, identity, run::store_deps()).await?.close().await;
+        Store::init(database, identity, run::store_deps())
+            .await?
+            .close()
+            .await;
     }
     flags.output().answer(&JoinView {
         sync_id: token.site.get(),
@@ -170,7 +173,12 @@ async fn is_set_up(config: &Config, files: &Files, site: SyncId) -> Result<bool,
         "{} belongs to site {held}, and the join token is for site {site}: name another data directory; nothing was changed",
         config.data_dir.display()
     );
-    Err(Fault::new(FaultCode::FailedPrecondition, Reason::DATABASE_OTHER_SITE, message).into())
+    Err(Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::DATABASE_OTHER_SITE,
+        message,
+    )
+    .into())
 }
 
 /// Where certificates and keys are.
@@ -236,11 +244,18 @@ impl Files {
 fn check(token: &JoinToken, answer: &EnrolResponse) -> Result<(), Fault> {
     let foreign = |why: &str| {
         let message = format!("the primary answered with {why}; nothing was kept");
-        Fault::new(FaultCode::FailedPrecondition, Reason::CERTIFICATE_UNUSABLE, message)
+        Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::CERTIFICATE_UNUSABLE,
+            message,
+        )
     };
     let certificates = pem_file::parse_certificates(&answer.certificate);
     let certificates = certificates.ok_or_else(|| foreign("no certificate"))?;
-    let identity = certificates.first().map(PeerIdentity::of_certificate).transpose()?;
+    let identity = certificates
+        .first()
+        .map(PeerIdentity::of_certificate)
+        .transpose()?;
     if identity != Some(PeerIdentity::Site(token.site)) {
         return Err(foreign("the certificate of somebody else"));
     }

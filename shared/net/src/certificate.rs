@@ -55,7 +55,12 @@ impl Description {
     /// When it is to be renewed: at two thirds of its life, or of `longest` where that is shorter.
     pub fn renew_at(&self, longest: Duration) -> Timestamp {
         let issued = self.issued_at().0;
-        let life = self.not_after.0.saturating_sub(issued).min(millis(longest)).max(0);
+        let life = self
+            .not_after
+            .0
+            .saturating_sub(issued)
+            .min(millis(longest))
+            .max(0);
         Timestamp(issued.saturating_add(life - life / 3))
     }
 

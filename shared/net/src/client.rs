@@ -58,7 +58,11 @@ impl Endpoint {
 
     /// The enrolment port of a network that this machine has not joined: it must be the primary's, of the authority with
     /// this fingerprint (SHA-256).
-    pub fn pinned(url: &str, authority: [u8; FINGERPRINT_BYTES], clock: Arc<dyn Clock>) -> Result<Endpoint, Fault> {
+    pub fn pinned(
+        url: &str,
+        authority: [u8; FINGERPRINT_BYTES],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Endpoint, Fault> {
         let tls = Tls {
             config: material::pinned_config(authority, clock)?,
             material: None,

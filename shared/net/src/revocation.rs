@@ -37,7 +37,9 @@ impl Revocations {
             Some(revoked_at) if issued_at <= revoked_at => Err(Fault::new(
                 FaultCode::Unauthenticated,
                 Reason::CERTIFICATE_REVOKED,
-                format!("the certificate of {identity} was revoked at {revoked_at}; ask the administrator of the primary"),
+                format!(
+                    "the certificate of {identity} was revoked at {revoked_at}; ask the administrator of the primary"
+                ),
             )),
             _ => Ok(()),
         }

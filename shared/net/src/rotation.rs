@@ -27,7 +27,11 @@ pub fn begin(folder: &Path, now: Timestamp, random: &dyn Random) -> Result<(), F
         // An interrupted run left it.
         true => Authority::load(&next)?,
         false => {
-            let name = format!("Supplysync authority {} {:04x}", now.utc().date(), random.u64() >> 48);
+            let name = format!(
+                "Supplysync authority {} {:04x}",
+                now.utc().date(),
+                random.u64() >> 48
+            );
             let authority = Authority::create(&name, now, random)?;
             // What an interruption left of one is of no use.
             if next.exists() {
@@ -39,7 +43,9 @@ pub fn begin(folder: &Path, now: Timestamp, random: &dyn Random) -> Result<(), F
     };
     let trusted = present.trusted();
     if trusted.contains(authority.certificate()) {
-        return Err(refused("a rotation has begun already: the next step is to switch"));
+        return Err(refused(
+            "a rotation has begun already: the next step is to switch",
+        ));
     }
     let both = trusted + authority.certificate();
     pem_file::write_certificate(&folder.join(AUTHORITY_CERTIFICATE), &both, Overwrite::Replace)
@@ -54,7 +60,9 @@ pub fn switch(folder: &Path) -> Result<(), Fault> {
     }
     let trusted = Authority::load(folder)?.trusted();
     if !trusted.contains(Authority::load(&next)?.certificate()) {
-        return Err(refused("the new authority is not trusted yet: begin the rotation again"));
+        return Err(refused(
+            "the new authority is not trusted yet: begin the rotation again",
+        ));
     }
     let (key, old) = (folder.join(AUTHORITY_KEY), folder.join(OLD_KEY));
     match fs::hard_link(&key, &old) {

@@ -201,7 +201,8 @@ impl Peer for PeerInfo {
 
     fn read(ends: Ends, certificate: Option<&CertificateDer<'_>>) -> Result<PeerInfo, Fault> {
         // rustls lets nobody through without one; were that to change, this still would not.
-        let leaf = certificate.ok_or_else(|| tls_fault::client_refused(&io::ErrorKind::UnexpectedEof.into()))?;
+        let leaf =
+            certificate.ok_or_else(|| tls_fault::client_refused(&io::ErrorKind::UnexpectedEof.into()))?;
         Ok(PeerInfo {
             address: ends.address,
             local: ends.local,

@@ -19,7 +19,8 @@ pub struct SigningRequest(pub(crate) rcgen::PublicKey);
 impl SigningRequest {
     /// Reads a request (DER) and checks its signature.
     pub fn parse(der: &[u8]) -> Result<SigningRequest, Fault> {
-        let wrong = |why: &str| Fault::field("signing_request", format!("{why}; send a PKCS #10 request (DER)"));
+        let wrong =
+            |why: &str| Fault::field("signing_request", format!("{why}; send a PKCS #10 request (DER)"));
         if der.len() > MAX_BYTES {
             return Err(wrong("is too large"));
         }
@@ -42,14 +43,19 @@ pub fn make_key(path: &Path) -> Result<(), Fault> {
     }
     let key = KeyPair::generate().map_err(Fault::internal)?;
     let pem = SecretString::from(key.serialize_pem());
-    pem_file::write_key(path, secrecy::ExposeSecret::expose_secret(&pem), Overwrite::Refuse)
+    pem_file::write_key(
+        path,
+        secrecy::ExposeSecret::expose_secret(&pem),
+        Overwrite::Refuse,
+    )
 }
 
 /// A request made with the key in a file (DER).
 pub fn make_request(key: &Path) -> Result<Vec<u8>, Fault> {
     let der = pem_file::read_key(key)?;
-    let pair = KeyPair::try_from(&der)
-        .map_err(|error| pem_file::unusable(key, "is not a key that this version can use").with_source(error))?;
+    let pair = KeyPair::try_from(&der).map_err(|error| {
+        pem_file::unusable(key, "is not a key that this version can use").with_source(error)
+    })?;
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     let request = params.serialize_request(&pair).map_err(Fault::internal)?;

@@ -131,7 +131,9 @@ fn alert_received(server: &str, alert: AlertDescription, own: Option<Validity>) 
         AlertDescription::CertificateRevoked => Fault::new(
             FaultCode::Unauthenticated,
             Reason::CERTIFICATE_REVOKED,
-            format!("{server} has revoked our certificate; ask the administrator of the primary for a fresh join token (`sites token`)"),
+            format!(
+                "{server} has revoked our certificate; ask the administrator of the primary for a fresh join token (`sites token`)"
+            ),
         ),
         AlertDescription::CertificateExpired if own == Some(Validity::Valid) => clock_wrong(format!(
             "{server} says that our certificate is not valid at this time, but by our clock it is; one of the two clocks is wrong"

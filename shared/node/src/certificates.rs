@@ -91,10 +91,12 @@ impl Certificates {
         }
         let clock = Arc::clone(self.present().clock());
         let loaded = TlsMaterial::load_even_expired(read[0], &files.key, read[1], clock);
-        let usable = loaded.and_then(|material| match material.identity() == self.present().identity() {
-            true => Ok(()),
-            false => Err(Fault::internal("the renewed certificate is of another site")),
-        });
+        let usable = loaded.and_then(
+            |material| match material.identity() == self.present().identity() {
+                true => Ok(()),
+                false => Err(Fault::internal("the renewed certificate is of another site")),
+            },
+        );
         // Each in one step, and each pair on the way works: authorities only ever come before what they issue.
         let kept = usable.and_then(|()| {
             if new_authorities {
@@ -248,7 +250,8 @@ mod tests {
                 .write(&files.certificate, &files.key, Overwrite::Replace)
                 .unwrap();
             let clock = Arc::new(SystemClock);
-            let material = TlsMaterial::load(&files.certificate, &files.key, &files.authority, clock).unwrap();
+            let material =
+                TlsMaterial::load(&files.certificate, &files.key, &files.authority, clock).unwrap();
             Certificates::new(material, files)
         }
     }
@@ -279,7 +282,10 @@ mod tests {
                 .unwrap();
             let mut told = handed.subscribe();
             let told = told.wait_for(|told| *told == serial);
-            tokio::time::timeout(Duration::from_secs(20), told).await.unwrap().unwrap();
+            tokio::time::timeout(Duration::from_secs(20), told)
+                .await
+                .unwrap()
+                .unwrap();
             assert_ne!(first, serial);
             assert_eq!(
                 *certificates.present().identity(),
@@ -308,12 +314,25 @@ mod tests {
         let site = SyncId::new(7).unwrap();
         let renewed = office
             .authority
-            .certify_site(site, &["localhost".into()], &request, SystemClock.now(), &SystemRandom)
+            .certify_site(
+                site,
+                &["localhost".into()],
+                &request,
+                SystemClock.now(),
+                &SystemRandom,
+            )
             .unwrap();
         assert!(certificates.keep(&renewed, &office.authority.trusted()).unwrap());
         assert!(!certificates.keep(&renewed, &office.authority.trusted()).unwrap());
-        assert_eq!(std::fs::read_to_string(&office.files().certificate).unwrap(), renewed);
-        assert_eq!(std::fs::read_dir(office.folder.path()).unwrap().count(), 4, "nothing is left over");
+        assert_eq!(
+            std::fs::read_to_string(&office.files().certificate).unwrap(),
+            renewed
+        );
+        assert_eq!(
+            std::fs::read_dir(office.folder.path()).unwrap().count(),
+            4,
+            "nothing is left over"
+        );
     }
 
     #[test]
@@ -321,7 +340,13 @@ mod tests {
         let office = Office::open();
         let described = office.issue(7).describe().unwrap();
         assert_eq!(pause_between_looks(&described, YEAR), LONGEST_PAUSE);
-        assert_eq!(pause_between_looks(&described, Duration::from_secs(600)), Duration::from_secs(10));
-        assert_eq!(pause_between_looks(&described, Duration::from_secs(5)), SHORTEST_PAUSE);
+        assert_eq!(
+            pause_between_looks(&described, Duration::from_secs(600)),
+            Duration::from_secs(10)
+        );
+        assert_eq!(
+            pause_between_looks(&described, Duration::from_secs(5)),
+            SHORTEST_PAUSE
+        );
     }
 }

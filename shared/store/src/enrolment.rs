@@ -63,7 +63,8 @@ impl Queries {
 
     /// Everyone who is shut out.
     pub async fn revocations(&self) -> Result<Vec<Revocation>, Fault> {
-        let sql = format!("SELECT principal, revoked_at FROM revocation ORDER BY principal LIMIT {REVOCATIONS}");
+        let sql =
+            format!("SELECT principal, revoked_at FROM revocation ORDER BY principal LIMIT {REVOCATIONS}");
         let rows = self.conn().rows(sql, Vec::new()).await?;
         let revocation = |row: &QueryResult| {
             Ok(Revocation {
@@ -119,7 +120,11 @@ impl WriteTx {
 }
 
 fn token_of(row: &QueryResult) -> Result<JoinTokenRow, Fault> {
-    let moment = |index| row.try_get_by_index::<i64>(index).map(Timestamp).map_err(database);
+    let moment = |index| {
+        row.try_get_by_index::<i64>(index)
+            .map(Timestamp)
+            .map_err(database)
+    };
     let site: i32 = row.try_get_by_index(1).map_err(database)?;
     let site = u16::try_from(site).ok().and_then(SyncId::new);
     let used_at: Option<i64> = row.try_get_by_index(5).map_err(database)?;

@@ -11,7 +11,10 @@ use crate::server::{Peer, PeerInfo, Visitor};
 use crate::signing_request::{SigningRequest, make_key, make_request};
 
 /// Both ends of one handshake: whom the server sees, or why it refuses, and what the client says.
-async fn meet<P: Peer>(server: &TlsMaterial, endpoint: impl Fn(&str) -> Endpoint) -> (Result<P, Fault>, Result<(), Fault>) {
+async fn meet<P: Peer>(
+    server: &TlsMaterial,
+    endpoint: impl Fn(&str) -> Endpoint,
+) -> (Result<P, Fault>, Result<(), Fault>) {
     let listener = TcpListener::bind(loopback()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let config = P::config(server).unwrap();
@@ -45,7 +48,10 @@ async fn who_joins_believes_the_primary_of_the_pinned_authority_and_nobody_else(
         ("another network's primary", theirs.site(1, &clock)),
         ("a satellite of the network", ours.site(7, &clock)),
         ("an operator of the network", ours.operator(Role::Admin, &clock)),
-        ("another's primary that sends our authority along", theirs.site_trusting(1, &clock, &ours)),
+        (
+            "another's primary that sends our authority along",
+            theirs.site_trusting(1, &clock, &ours),
+        ),
     ];
     for (what, impostor) in impostors {
         let (_, said) = meet::<Visitor>(&impostor, pinned(fingerprint(&ours))).await;
@@ -107,7 +113,12 @@ async fn what_was_revoked_is_refused_on_every_port_and_what_was_issued_later_is_
         .unwrap();
     let (certificate, key) = network.write("again", &issued);
     let again = TlsMaterial::load(&certificate, &key, &network.path("authority.crt"), clock.clone()).unwrap();
-    assert!(meet::<PeerInfo>(&primary, |url: &str| Endpoint::new(url, &again).unwrap()).await.0.is_ok());
+    assert!(
+        meet::<PeerInfo>(&primary, |url: &str| Endpoint::new(url, &again).unwrap())
+            .await
+            .0
+            .is_ok()
+    );
 }
 
 #[test]
@@ -126,7 +137,13 @@ fn a_request_gives_its_key_and_nothing_else() {
     let request = SigningRequest::parse(&request).unwrap();
     let life = std::time::Duration::from_secs(60);
     let authority = Authority::load(network.folder.path()).unwrap().lasting(life);
-    let pem = authority.certify_site(sync_id(7), &["localhost".into()], &request, Timestamp(NOW), &RANDOM);
+    let pem = authority.certify_site(
+        sync_id(7),
+        &["localhost".into()],
+        &request,
+        Timestamp(NOW),
+        &RANDOM,
+    );
     let der = pem_file::parse_certificates(&pem.unwrap()).unwrap().remove(0);
     assert_eq!(certificate::public_key_of(&der).unwrap(), request.public_key());
     let described = certificate::describe(&der).unwrap();
@@ -141,14 +158,24 @@ fn an_authority_takes_over_in_three_steps_each_of_which_can_be_repeated() {
     let network = Network::new("old");
     let folder = network.folder.path();
     let present = || Authority::load(folder).unwrap();
-    let trusted = || pem_file::read_certificates(&network.path("authority.crt")).unwrap().len();
+    let trusted = || {
+        pem_file::read_certificates(&network.path("authority.crt"))
+            .unwrap()
+            .len()
+    };
     let old = fingerprint(&network);
     assert!(rotation::switch(folder).is_err() && rotation::finish(folder).is_err());
 
     rotation::begin(folder, Timestamp(NOW), &RANDOM).unwrap();
     assert_eq!((present().fingerprint().unwrap(), trusted()), (old, 2));
-    assert!(rotation::begin(folder, Timestamp(NOW), &RANDOM).is_err(), "twice would make a third");
-    assert!(rotation::finish(folder).is_err(), "before the switch it would throw the new one away");
+    assert!(
+        rotation::begin(folder, Timestamp(NOW), &RANDOM).is_err(),
+        "twice would make a third"
+    );
+    assert!(
+        rotation::finish(folder).is_err(),
+        "before the switch it would throw the new one away"
+    );
 
     rotation::switch(folder).unwrap();
     let new = present().fingerprint().unwrap();

@@ -36,14 +36,20 @@ impl FromStr for Span {
         let wrong = || format!("{text:?} is not a length of time such as 12h or 365d (units: d, h, m, s)");
         let unit = text.chars().last().ok_or_else(wrong)?;
         let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        let number: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| wrong())?;
+        let number: u64 = text
+            .strip_suffix(unit)
+            .unwrap_or_default()
+            .parse()
+            .map_err(|_| wrong())?;
         number.checked_mul(*seconds).map(Span).ok_or_else(wrong)
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, seconds)| self.0 > 0 && self.0 % seconds == 0);
+        let whole = UNITS
+            .iter()
+            .find(|(_, seconds)| self.0 > 0 && self.0 % seconds == 0);
         let (unit, seconds) = whole.copied().unwrap_or(('s', 1));
         write!(f, "{}{unit}", self.0 / seconds)
     }
@@ -73,7 +79,18 @@ mod tests {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
         assert_eq!("60s".parse::<Span>().unwrap().to_string(), "1m");
-        for bad in ["", "d", "5", "-1d", "1.5h", "5 d", "5w", "1dd", "99999999999999999999d", "300000000000000d"] {
+        for bad in [
+            "",
+            "d",
+            "5",
+            "-1d",
+            "1.5h",
+            "5 d",
+            "5w",
+            "1dd",
+            "99999999999999999999d",
+            "300000000000000d",
+        ] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }
