@@ -35,6 +35,7 @@ pub struct Cli {
 
 /// What a primary can be asked to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, once")]
 pub enum Command {
     /// Serve until told to stop (SIGTERM or Ctrl-C)
     Serve,
