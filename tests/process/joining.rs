@@ -3,16 +3,21 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secrecy::ExposeSecret;
+use supplysync_api::v1::MasterDataKind;
 use supplysync_model::{Clock, Timestamp};
 use supplysync_net::JoinToken;
 use supplysync_runtime::SystemClock;
-use supplysync_tests::{Finished, Network, Outcome, Site, differences, eventually, run};
+use supplysync_tests::{Finished, Network, Outcome, Site, differences, eventually, generated_names, run};
 use tokio::net::TcpStream;
 use tokio::time::Duration;
 
 use crate::world::{COMMAND_LIMIT, World};
+
+/// So that each change is another.
+static CHANGES: AtomicUsize = AtomicUsize::new(1);
 
 const ARRIVAL: Duration = Duration::from_secs(60);
 
@@ -53,10 +58,17 @@ pub async fn operator(network: &Network, site: &Site) {
         .unwrap();
 }
 
-/// Waits until primary and satellite hold the same.
+/// Waits until a change that is made now on the primary is on the satellite, and both hold the same: what they held
+/// before proves no connection.
 pub async fn in_step(world: &mut World, satellite: &Site) {
-    let what = format!("{} to be in step", satellite.name());
+    let number = CHANGES.fetch_add(1, Ordering::SeqCst);
     let primary = world.network.primary();
+    let names = generated_names(number, 1);
+    let made = primary.client().await.unwrap();
+    made.import_all(vec![(MasterDataKind::Name, names)])
+        .await
+        .unwrap();
+    let what = format!("{} to be in step", satellite.name());
     let looked = eventually(&what, ARRIVAL, || async {
         let (primary, satellite) = (primary.client().await?, satellite.client().await?);
         Ok(differences(&primary, &satellite).await?.is_empty().then_some(()))

@@ -38,7 +38,8 @@ async fn is_issued_by(site: &Site, issuer: &str) {
 #[tokio::test]
 async fn a_new_authority_takes_over_step_by_step() {
     let mut world = World::with_primary().await;
-    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", "60s")
+    // Far from its own renewal, and asked for every few seconds.
+    restart_with(&mut world, "SUPPLYSYNC_ENROLMENT__CERTIFICATE_LIFE", "5m")
         .await
         .unwrap();
     let mut satellite = joined(&mut world, 2, "Northern clinic").await;
