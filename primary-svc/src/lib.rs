@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod enrolment;
 pub mod service;
 pub mod sessions;
 pub mod wiring;

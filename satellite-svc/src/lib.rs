@@ -6,5 +6,6 @@ pub mod config;
 pub mod dial;
 pub mod patience;
 pub mod plan;
+pub mod renewal;
 pub mod rhythm;
 pub mod wiring;

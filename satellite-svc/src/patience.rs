@@ -27,7 +27,11 @@ pub async fn watch(
                 }
             }
             Err(fault) => {
-                tracing::warn!(reason = fault.reason().0, ?fault, "can't look after moves under way");
+                tracing::warn!(
+                    reason = fault.reason().0,
+                    ?fault,
+                    "can't look after moves under way"
+                );
             }
         }
         tokio::select! {

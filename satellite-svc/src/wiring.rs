@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use supplysync_model::{Fault, FaultCode, Reason};
-use supplysync_net::Endpoint;
+use supplysync_net::{Endpoint, Revocations};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_node::session::Packing;
 use supplysync_runtime::{Context, OnEnd};
@@ -11,6 +11,7 @@ use supplysync_runtime::{Context, OnEnd};
 use crate::config::Config;
 use crate::dial::{Dialler, Primary, read_password};
 use crate::patience::watch;
+use crate::renewal::Renewal;
 use crate::rhythm::{Rhythm, follow};
 
 /// Puts the satellite together and starts it. Returns once its tasks run. The primary need not be there.
@@ -23,6 +24,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         tls: config.tls.resolved(&config.data_dir),
         listen: config.listen.clone(),
         database: config.database.store_config(&config.data_dir),
+        revocations: Revocations::default(),
     };
     let foundation = Foundation::lay(site, context).await?;
     let (tasks, stop) = (&foundation.context.tasks, &foundation.context.stop);
@@ -35,7 +37,23 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let following = foundation.users.track_future(following);
     tasks.spawn("follow settings", OnEnd::Critical, following);
 
-    let endpoint = Endpoint::new(&config.sync.primary_url, &foundation.material).map_err(wrong_url)?;
+    let certificates = &foundation.certificates;
+    let endpoint = Endpoint::new(&config.sync.primary_url, &certificates.present()).map_err(wrong_url)?;
+    let (replaced, control) = (endpoint.clone(), foundation.control.clone());
+    certificates.also(move |material| {
+        replaced.replace(material)?;
+        // Who was refused with the certificate before need not wait.
+        control.sync_now();
+        Ok(())
+    });
+    let renewal = Renewal {
+        urls: config.sync.renewal_urls(),
+        certificates: certificates.clone(),
+        clock: foundation.context.clock.clone(),
+        random: foundation.context.random.clone(),
+        stop: stop.clone(),
+    };
+    tasks.spawn("renewal", OnEnd::Critical, renewal.run());
     let dialler = Dialler {
         sessions: foundation.sessions(),
         primary: Primary {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use supplysync_api::v1::{
-    AssignStoreRequest, CancelMoveRequest, ConfirmTransactionRequest, ListMovesRequest, ListQuarantineRequest, MoveState,
-    MoveStoreRequest, SetCopiesRequest, StoreMove,
+    AssignStoreRequest, CancelMoveRequest, ConfirmTransactionRequest, ListMovesRequest,
+    ListQuarantineRequest, MoveState, MoveStoreRequest, SetCopiesRequest, StoreMove,
 };
 use supplysync_tests::{Called, Client, Outcome, differences, eventually};
 use tokio::time::{Duration, Instant};
@@ -40,9 +40,11 @@ async fn three_sites() -> (World, Client, Client, Client) {
 
 /// Waits until a site knows that the store is active there.
 async fn active_on(client: &Client, site: u32) {
-    eventually("a site to know where the store is active", ARRIVAL, || async move {
-        Ok((client.store("NORTH").await?.active_site == site).then_some(()))
-    })
+    eventually(
+        "a site to know where the store is active",
+        ARRIVAL,
+        || async move { Ok((client.store("NORTH").await?.active_site == site).then_some(())) },
+    )
     .await
     .unwrap();
 }
@@ -58,7 +60,11 @@ async fn move_to(primary: &Client, to: u32, force: bool) -> Outcome<StoreMove> {
 }
 
 async fn moves(primary: &Client) -> Outcome<Vec<StoreMove>> {
-    let answer = primary.sites().list_moves(ListMovesRequest::default()).await.answer()?;
+    let answer = primary
+        .sites()
+        .list_moves(ListMovesRequest::default())
+        .await
+        .answer()?;
     Ok(answer.moves)
 }
 
@@ -145,8 +151,15 @@ async fn a_store_that_moves_a_hundred_times_has_one_writer_at_a_time_and_loses_n
     for copy in [head, other] {
         eventually("the copies to be equal", ARRIVAL, || async move {
             let differ = differences(one, copy).await?;
-            let differ: Vec<_> = differ.into_iter().filter(|channel| channel.contains("store/")).collect();
-            if differ.is_empty() { Ok(Some(())) } else { Err(differ.join(", ").into()) }
+            let differ: Vec<_> = differ
+                .into_iter()
+                .filter(|channel| channel.contains("store/"))
+                .collect();
+            if differ.is_empty() {
+                Ok(Some(()))
+            } else {
+                Err(differ.join(", ").into())
+            }
         })
         .await
         .unwrap();
@@ -154,7 +167,11 @@ async fn a_store_that_moves_a_hundred_times_has_one_writer_at_a_time_and_loses_n
     let channel = format!("store/{}/history", north.store("NORTH").await.unwrap().id);
     for client in [&primary, &north, &south] {
         assert_eq!(client.records(&channel).await.unwrap(), taken.len() as u64);
-        let quarantine = client.diagnostics().list_quarantine(ListQuarantineRequest::default()).await.answer();
+        let quarantine = client
+            .diagnostics()
+            .list_quarantine(ListQuarantineRequest::default())
+            .await
+            .answer();
         assert_eq!(quarantine.unwrap().changes, []);
     }
     for taken in &taken {
@@ -172,7 +189,11 @@ fn one_writer_at_a_time(taken: &mut [Taken]) {
     };
     let mut sites = BTreeMap::new();
     for each in taken.iter() {
-        assert_eq!(*sites.entry(number(each)).or_insert(each.site), each.site, "{each:?}");
+        assert_eq!(
+            *sites.entry(number(each)).or_insert(each.site),
+            each.site,
+            "{each:?}"
+        );
     }
     taken.sort_by_key(|each| (number(each), each.asked));
     let mut last_asked: Option<(u64, Instant)> = None;
@@ -185,7 +206,9 @@ fn one_writer_at_a_time(taken: &mut [Taken]) {
                 "under ownership {before} something was accepted after ownership {epoch} had begun"
             );
         }
-        last_asked = under().map(|each| (*epoch, each.asked)).max_by_key(|(_, asked)| *asked);
+        last_asked = under()
+            .map(|each| (*epoch, each.asked))
+            .max_by_key(|(_, asked)| *asked);
     }
 }
 
@@ -203,9 +226,17 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
     world.network.satellite(2).unwrap().kill().await.unwrap();
     let asked = move_to(&primary, 3, false).await.unwrap();
     assert_eq!(asked.state(), MoveState::UnderWay);
-    assert!(asked.waits_for.contains("site 2 has not said"), "{}", asked.waits_for);
+    assert!(
+        asked.waits_for.contains("site 2 has not said"),
+        "{}",
+        asked.waits_for
+    );
     let forced = move_to(&primary, 3, true).await.unwrap();
-    assert!(forced.forced && forced.missing.contains("site 2 was last heard"), "{}", forced.missing);
+    assert!(
+        forced.forced && forced.missing.contains("site 2 was last heard"),
+        "{}",
+        forced.missing
+    );
     active_on(&south, 3).await;
     let received = receipt(&south, "NORTH", "AMOX").await;
     shelves::confirm(&south, received).await;
@@ -214,7 +245,9 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
     let late = {
         let satellite = world.network.satellite(2).unwrap();
         let mut alone = satellite.command();
-        alone.args(["serve"]).env("SUPPLYSYNC_SYNC__PRIMARY_URL", "https://127.0.0.1:9");
+        alone
+            .args(["serve"])
+            .env("SUPPLYSYNC_SYNC__PRIMARY_URL", "https://127.0.0.1:9");
         satellite.start_with(alone).await.unwrap();
         let north = satellite.client().await.unwrap();
         let late = receipt(&north, "NORTH", "PARA").await;
@@ -224,18 +257,39 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
         late
     };
     let aside = eventually("late work to be set aside", ARRIVAL, || async move {
-        let listed = head.diagnostics().list_quarantine(ListQuarantineRequest::default()).await.answer()?;
+        let listed = head
+            .diagnostics()
+            .list_quarantine(ListQuarantineRequest::default())
+            .await
+            .answer()?;
         Ok((listed.changes.len() == 2).then_some(listed.changes))
     })
     .await
     .unwrap();
-    assert!(aside.iter().all(|change| change.reason == "STORE_NOT_ACTIVE_HERE"), "{aside:?}");
-    assert!(aside.iter().any(|change| change.record_id == late.id), "{aside:?}");
-    assert_eq!(head.stock_lines("NORTH").await.unwrap().len(), 2, "what is set aside is not applied");
+    assert!(
+        aside
+            .iter()
+            .all(|change| change.reason == "STORE_NOT_ACTIVE_HERE"),
+        "{aside:?}"
+    );
+    assert!(
+        aside.iter().any(|change| change.record_id == late.id),
+        "{aside:?}"
+    );
+    assert_eq!(
+        head.stock_lines("NORTH").await.unwrap().len(),
+        2,
+        "what is set aside is not applied"
+    );
     let north = world.network.satellite(2).unwrap().client().await.unwrap();
     active_on(&north, 3).await;
     let received = receipt(&north, "NORTH", "PARA").await;
-    let refusal = north.stock().create_transaction(create(received)).await.refusal().unwrap();
+    let refusal = north
+        .stock()
+        .create_transaction(create(received))
+        .await
+        .refusal()
+        .unwrap();
     assert_eq!(refusal.reason, "STORE_NOT_ACTIVE_HERE");
     assert!(refusal.message.contains("Southern clinic"), "{}", refusal.message);
 }
@@ -249,12 +303,26 @@ async fn a_move_is_refused_when_it_makes_no_sense_and_can_be_called_off() {
         to,
         force: false,
     };
-    let cancel = || CancelMoveRequest { store: "NORTH".into() };
+    let cancel = || CancelMoveRequest {
+        store: "NORTH".into(),
+    };
     let refusals = [
-        (locked.sites().move_store(request(3)).await.refusal(), "PREFERENCES_LOCKED"),
-        (primary.sites().move_store(request(2)).await.refusal(), "MOVE_NOT_POSSIBLE"),
-        (primary.sites().move_store(request(9)).await.refusal(), "SITE_NOT_FOUND"),
-        (primary.sites().cancel_move(cancel()).await.refusal(), "NO_MOVE_UNDER_WAY"),
+        (
+            locked.sites().move_store(request(3)).await.refusal(),
+            "PREFERENCES_LOCKED",
+        ),
+        (
+            primary.sites().move_store(request(2)).await.refusal(),
+            "MOVE_NOT_POSSIBLE",
+        ),
+        (
+            primary.sites().move_store(request(9)).await.refusal(),
+            "SITE_NOT_FOUND",
+        ),
+        (
+            primary.sites().cancel_move(cancel()).await.refusal(),
+            "NO_MOVE_UNDER_WAY",
+        ),
     ];
     for (refusal, reason) in refusals {
         assert_eq!(refusal.unwrap().reason, reason);
@@ -264,8 +332,15 @@ async fn a_move_is_refused_when_it_makes_no_sense_and_can_be_called_off() {
     let clinic = &north;
     eventually("the old site to stop", ARRIVAL, || async move {
         let received = receipt(clinic, "NORTH", "PARA").await;
-        let refusal = clinic.stock().create_transaction(create(received)).await.refusal();
-        Ok(refusal.ok().filter(|refusal| refusal.reason == "STORE_DRAINING").map(drop))
+        let refusal = clinic
+            .stock()
+            .create_transaction(create(received))
+            .await
+            .refusal();
+        Ok(refusal
+            .ok()
+            .filter(|refusal| refusal.reason == "STORE_DRAINING")
+            .map(drop))
     })
     .await
     .unwrap();
@@ -273,7 +348,12 @@ async fn a_move_is_refused_when_it_makes_no_sense_and_can_be_called_off() {
     assert_eq!(off.r#move.unwrap().state(), MoveState::Cancelled);
     eventually("the old site to go on", ARRIVAL, || async move {
         let received = receipt(clinic, "NORTH", "PARA").await;
-        Ok(clinic.stock().create_transaction(create(received)).await.ok().map(drop))
+        Ok(clinic
+            .stock()
+            .create_transaction(create(received))
+            .await
+            .ok()
+            .map(drop))
     })
     .await
     .unwrap();

@@ -3,6 +3,7 @@
 mod certs;
 mod copies;
 mod init;
+mod join_token;
 mod serve;
 mod sites;
 mod stores;
@@ -34,6 +35,7 @@ pub struct Cli {
 
 /// What a primary can be asked to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, once")]
 pub enum Command {
     /// Serve until told to stop (SIGTERM or Ctrl-C)
     Serve,
@@ -131,6 +133,9 @@ mod tests {
             "primary-svc certs show f",
             "primary-svc sites add 2 --name Hospital --code-file c",
             "primary-svc sites list",
+            "primary-svc sites token 2 --code-file c",
+            "primary-svc sites revoke 2 --code-file c",
+            "primary-svc certs rotate begin",
             "primary-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "primary-svc sites show 2",
             "primary-svc stores assign WH --site 2 --code-file c",

@@ -2,12 +2,15 @@
 
 use clap::{Args, Subcommand};
 use supplysync_api::v1::site_service_client::SiteServiceClient;
-use supplysync_api::v1::{AddSiteRequest, GetSiteRequest, ListSitesRequest, Site};
+use supplysync_api::v1::{
+    AddSiteRequest, CreateJoinTokenRequest, GetSiteRequest, ListSitesRequest, RevokeSiteRequest, Site,
+};
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
 use supplysync_node::cli::run::{Operator, PAGE_SIZE};
 use supplysync_node::cli::view::{SiteRow, SiteView, SitesView};
 
+use super::join_token::{AddedView, JoinTokenView, RevokedView};
 use super::unlock::{CodeFlags, with_unlocked};
 
 /// What can be done with sites.
@@ -15,6 +18,24 @@ use super::unlock::{CodeFlags, with_unlocked};
 pub enum SitesCommand {
     /// Register a satellite (needs the authorisation code)
     Add(AddArgs),
+    /// Make a fresh join token for a satellite that is registered; an unused one is void then (needs the authorisation code)
+    Token {
+        /// Its Sync ID
+        #[arg(value_name = "N")]
+        sync_id: SyncId,
+        /// Where the authorisation code is.
+        #[command(flatten)]
+        code: CodeFlags,
+    },
+    /// Shut a satellite out: its certificates are refused and its sessions end at once (needs the authorisation code)
+    Revoke {
+        /// Its Sync ID
+        #[arg(value_name = "N")]
+        sync_id: SyncId,
+        /// Where the authorisation code is.
+        #[command(flatten)]
+        code: CodeFlags,
+    },
     /// List all sites with their stores and copies
     List,
     /// Show one site
@@ -59,6 +80,8 @@ impl SitesCommand {
     pub async fn run(self, operator: &Operator) -> Result<(), Problem> {
         match self {
             SitesCommand::Add(args) => add(operator, args).await,
+            SitesCommand::Token { sync_id, code } => token(operator, sync_id, &code).await,
+            SitesCommand::Revoke { sync_id, code } => revoke(operator, sync_id, &code).await,
             SitesCommand::List => list(operator).await,
             SitesCommand::Show { sync_id } => show(operator, sync_id).await,
         }
@@ -78,7 +101,38 @@ async fn add(operator: &Operator, args: AddArgs) -> Result<(), Problem> {
     let answer = with_unlocked(operator, &args.code, request, async |mut sites, request| {
         sites.add_site(request).await
     });
-    answer_site(operator, answer.await?.site)
+    let answer = answer.await?;
+    operator.output.answer(&AddedView {
+        site: answer.site.unwrap_or_default().into(),
+        join: answer.join_token.map(JoinTokenView::from),
+        no_join_token: answer.no_join_token,
+    })
+}
+
+async fn token(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<(), Problem> {
+    let request = CreateJoinTokenRequest {
+        sync_id: sync_id.get().into(),
+    };
+    let answer = with_unlocked(operator, code, request, async |mut sites, request| {
+        sites.create_join_token(request).await
+    });
+    let token = answer.await?.join_token.unwrap_or_default();
+    operator.output.answer(&JoinTokenView::from(token))
+}
+
+async fn revoke(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<(), Problem> {
+    let request = RevokeSiteRequest {
+        sync_id: sync_id.get().into(),
+    };
+    let answer = with_unlocked(operator, code, request, async |mut sites, request| {
+        sites.revoke_site(request).await
+    });
+    let answer = answer.await?;
+    operator.output.answer(&RevokedView {
+        sync_id: sync_id.get(),
+        revoke_time: answer.revoke_time,
+        ended_sessions: answer.ended_sessions,
+    })
 }
 
 async fn list(operator: &Operator) -> Result<(), Problem> {

@@ -135,5 +135,7 @@ async fn moves(operator: &Operator, under_way: bool) -> Result<(), Problem> {
 }
 
 fn answer_move(operator: &Operator, moved: Option<StoreMove>) -> Result<(), Problem> {
-    operator.output.answer(&MoveView(moved.unwrap_or_default().into()))
+    operator
+        .output
+        .answer(&MoveView(moved.unwrap_or_default().into()))
 }

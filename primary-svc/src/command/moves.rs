@@ -21,7 +21,8 @@ pub async fn move_store(store: &RecordStore, order: MoveOrder, authority: Author
                 let code = code_of(tx, order.store).await?;
                 let before = tx.assignment(order.store).await?;
                 let now = tx.begin_move(order).await?;
-                let from = before.map_or_else(String::new, |before| format!("active on site {}", before.site));
+                let from =
+                    before.map_or_else(String::new, |before| format!("active on site {}", before.site));
                 let how = match (order.forced, now.state) {
                     (_, AssignmentState::Active) => "handed over at once",
                     (true, _) => "forced: the present site is skipped",
@@ -44,7 +45,15 @@ pub async fn cancel_move(store: &RecordStore, moved: StoreId, authority: Authori
                 let code = code_of(tx, moved).await?;
                 let stays = tx.cancel_move(moved).await?;
                 let now = format!("stays on site {}", stays.site);
-                audit(tx, authority, "stores.cancel_move", code, "on its way".to_owned(), now).await
+                audit(
+                    tx,
+                    authority,
+                    "stores.cancel_move",
+                    code,
+                    "on its way".to_owned(),
+                    now,
+                )
+                .await
             })
         })
         .await

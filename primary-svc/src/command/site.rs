@@ -349,7 +349,7 @@ async fn check_copies(
     Ok(())
 }
 
-async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
+pub(super) async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
     Ok(tx.site(site).await?.map(|found| found.value))
 }
 
@@ -367,7 +367,7 @@ async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<SiteSettings
     Ok(tx.site_settings(site).await?.map(|found| found.value))
 }
 
-async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
+pub(super) async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
     find_settings(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,

@@ -12,7 +12,10 @@ use supplysync_store::query::PageQuery;
 use supplysync_store::{MoveRecord, MoveState, Queries};
 use supplysync_sync_core::MoveWait;
 
-pub(super) async fn list(tx: &Queries, request: v1::ListMovesRequest) -> Result<v1::ListMovesResponse, Fault> {
+pub(super) async fn list(
+    tx: &Queries,
+    request: v1::ListMovesRequest,
+) -> Result<v1::ListMovesResponse, Fault> {
     let list = format!("moves {}", request.under_way);
     let mut fields = Fields::new();
     let page = page_query(&mut fields, request.page_size, &request.page_token, &list);

@@ -1,7 +1,9 @@
 //! `SiteService`: sites, which stores are active on them, and which copies they keep.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use supplysync_api::fields::{Fields, one, sync_id};
 use supplysync_api::v1::site_service_server::SiteService;
 use supplysync_api::{page_token, read_page, v1};
@@ -13,8 +15,10 @@ use supplysync_store::{MoveOrder, Queries, Store as RecordStore};
 use tonic::{Request, Response, Status};
 
 use super::moves as shown;
+use crate::command::join_token;
 use crate::command::moves;
 use crate::command::site::{self, Authority, NewSite, RegisteredSite, SiteDefaults};
+use crate::enrolment::{Issuing, ShutOut};
 
 /// The list that page tokens belong to.
 const LIST: &str = "sites";
@@ -23,15 +27,62 @@ const LIST: &str = "sites";
 pub struct Sites {
     store: RecordStore,
     defaults: SiteDefaults,
+    issuing: Arc<Issuing>,
+    shut_out: ShutOut,
 }
 
 impl Sites {
     /// On the primary's store.
-    pub fn new(store: RecordStore, defaults: SiteDefaults) -> Sites {
-        Sites { store, defaults }
+    pub fn new(
+        store: RecordStore,
+        defaults: SiteDefaults,
+        issuing: Arc<Issuing>,
+        shut_out: ShutOut,
+    ) -> Sites {
+        Sites {
+            store,
+            defaults,
+            issuing,
+            shut_out,
+        }
     }
 
-    async fn add(&self, request: Request<v1::AddSiteRequest>) -> Result<v1::Site, Fault> {
+    async fn join_token(&self, site: SyncId, authority: Authority) -> Result<v1::JoinToken, Fault> {
+        let token = self.issuing.token(site)?;
+        let life = self.issuing.section().token_life.duration();
+        let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+        let until = join_token::create_token(&self.store, &token, life, authority).await?;
+        Ok(v1::JoinToken {
+            token: token.text().expose_secret().to_owned(),
+            expire_time: until.to_string(),
+        })
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<v1::CreateJoinTokenRequest>,
+    ) -> Result<v1::CreateJoinTokenResponse, Fault> {
+        let authority = authority(&request);
+        let site = one("sync_id", sync_id(request.into_inner().sync_id))?;
+        let token = self.join_token(site, authority).await?;
+        Ok(v1::CreateJoinTokenResponse {
+            join_token: Some(token),
+        })
+    }
+
+    async fn revoke(&self, request: Request<v1::RevokeSiteRequest>) -> Result<v1::RevokeSiteResponse, Fault> {
+        let authority = authority(&request);
+        let site = one("sync_id", sync_id(request.into_inner().sync_id))?;
+        let revoked_at = join_token::revoke_site(&self.store, site, authority).await?;
+        let ended = self.shut_out.refresh().await?;
+        tracing::warn!(site = site.get(), ended, "a site was shut out");
+        Ok(v1::RevokeSiteResponse {
+            revoke_time: revoked_at.to_string(),
+            ended_sessions: u32::try_from(ended).unwrap_or(u32::MAX),
+        })
+    }
+
+    async fn add(&self, request: Request<v1::AddSiteRequest>) -> Result<v1::AddSiteResponse, Fault> {
         let authority = authority(&request);
         let request = request.into_inner();
         let sync_id = one("sync_id", sync_id(request.sync_id))?;
@@ -46,8 +97,17 @@ impl Sites {
             interval_minutes: request.interval_minutes,
             live: request.live,
         };
-        site::add_site(&self.store, new, self.defaults, authority).await?;
-        self.show(sync_id).await
+        site::add_site(&self.store, new, self.defaults, authority.clone()).await?;
+        // The site is there now: what stands in the way of its token is told, and is no refusal.
+        let (join_token, no_join_token) = match self.join_token(sync_id, authority).await {
+            Ok(token) => (Some(token), String::new()),
+            Err(fault) => (None, fault.message().to_owned()),
+        };
+        Ok(v1::AddSiteResponse {
+            site: Some(self.show(sync_id).await?),
+            join_token,
+            no_join_token,
+        })
     }
 
     async fn assign(&self, request: Request<v1::AssignStoreRequest>) -> Result<v1::Site, Fault> {
@@ -210,11 +270,21 @@ impl SiteService for Sites {
         &self,
         request: Request<v1::AddSiteRequest>,
     ) -> Result<Response<v1::AddSiteResponse>, Status> {
-        let site = self.add(request).await;
-        answer(
-            "AddSite",
-            site.map(|site| v1::AddSiteResponse { site: Some(site) }),
-        )
+        answer("AddSite", self.add(request).await)
+    }
+
+    async fn create_join_token(
+        &self,
+        request: Request<v1::CreateJoinTokenRequest>,
+    ) -> Result<Response<v1::CreateJoinTokenResponse>, Status> {
+        answer("CreateJoinToken", self.create_token(request).await)
+    }
+
+    async fn revoke_site(
+        &self,
+        request: Request<v1::RevokeSiteRequest>,
+    ) -> Result<Response<v1::RevokeSiteResponse>, Status> {
+        answer("RevokeSite", self.revoke(request).await)
     }
 
     async fn list_sites(

@@ -1,6 +1,8 @@
 //! Sites, assignments and site settings ↔ their stored bodies.
 
-use supplysync_model::{Assignment, AssignmentState, Digest, Epoch, HandOver, Site, SiteSettings, StoreTotals};
+use supplysync_model::{
+    Assignment, AssignmentState, Digest, Epoch, HandOver, Site, SiteSettings, StoreTotals,
+};
 
 use crate::field::{Field, ascending, id, sync_id, text};
 use crate::wire;

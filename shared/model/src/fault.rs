@@ -129,6 +129,18 @@ reasons! {
     IDENTITY_REFUSED;
     /// Too many attempts; wait.
     RATE_LIMITED;
+    /// The join token is mistyped or cut short.
+    TOKEN_MALFORMED;
+    /// The primary does not know the join token, or its secret is wrong.
+    TOKEN_UNKNOWN;
+    /// The join token has let another machine in.
+    TOKEN_USED;
+    /// The join token has expired.
+    TOKEN_EXPIRED;
+    /// This primary enrols nobody: the port is off, or the authority's key is not there.
+    ENROLMENT_UNAVAILABLE;
+    /// The certificate has been revoked.
+    CERTIFICATE_REVOKED;
     /// No common protocol version.
     PROTOCOL_UNSUPPORTED;
     /// The peer broke the protocol.

@@ -2,7 +2,7 @@
 
 use supplysync_net::{AccessTable, Caller, Role};
 
-use Caller::{Operator, Site};
+use Caller::{Operator, Site, Visitor};
 use Role::{Admin, Editor, Viewer};
 
 /// Service, its methods, and who may call them (operators with a higher role too).
@@ -95,6 +95,13 @@ const RULES: &[(&str, &[&str], Caller)] = &[
         &["AddSite", "AssignStore", "MoveStore", "CancelMove", "SetCopies"],
         Operator(Admin),
     ),
+    (
+        "supplysync.v1.SiteService",
+        &["CreateJoinToken", "RevokeSite"],
+        Operator(Admin),
+    ),
+    // On a port of its own, where what is shown is a join token, or a certificate that may have expired.
+    ("supplysync.v1.EnrolmentService", &["Enrol", "Renew"], Visitor),
     // Whoever holds the authorisation code may unlock, admin or not: the code is what is asked for.
     (
         "supplysync.v1.PreferenceService",
@@ -190,12 +197,16 @@ mod tests {
                 "MoveStore",
                 "CancelMove",
                 "SetCopies",
+                "CreateJoinToken",
+                "RevokeSite",
                 "ListAuditLog",
             ]
             .contains(&method);
+            let for_visitors = path.contains("EnrolmentService");
+            assert_eq!(table.check_visitor(&path).is_ok(), for_visitors, "{path}");
             let reads = !for_admins && reads.iter().any(|start| method.starts_with(start));
             assert_eq!(table.check(&path, &viewer).is_ok(), reads, "{path}");
-            let others = for_admins || method == "Sync";
+            let others = for_admins || for_visitors || method == "Sync";
             assert_eq!(table.check(&path, &editor).is_ok(), !others, "{path}");
             assert_eq!(table.check(&path, &site).is_ok(), method == "Sync", "{path}");
         }

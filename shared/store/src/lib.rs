@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod cursor;
 mod digest;
+mod enrolment;
 mod entity;
 mod fault;
 mod held;
@@ -31,6 +32,7 @@ mod upkeep;
 
 pub use audit::AuditEntry;
 pub use config::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps};
+pub use enrolment::{JoinTokenRow, Revocation};
 pub use moves::{MoveOrder, MoveRecord, MoveState};
 pub use own::{Etag, OwnChange, Written};
 pub use peer::HelloState;

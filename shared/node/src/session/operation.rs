@@ -1,5 +1,8 @@
 //! The store operations that a machine asks for, each ending in the input that the machine waits for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use supplysync_model::{Fault, FaultCode, SyncId};
 use supplysync_store::Store;
 use supplysync_sync_core::{ApplyRequest, Direction, Effect, Input, OpId, PageRequest};
@@ -12,6 +15,8 @@ pub(super) struct Operations {
     pub(super) peer: SyncId,
     /// The session's number, for the lease; `None` on a satellite.
     pub(super) session: Option<u64>,
+    /// The number of the grant, once the lease is the session's.
+    pub(super) grant: Arc<AtomicU64>,
 }
 
 /// What of an effect the store must do; the rest is for the driver.
@@ -87,7 +92,8 @@ impl Operations {
                 let session = self
                     .session
                     .ok_or_else(|| Fault::internal("a satellite's session asked for a lease"))?;
-                store.grant_lease(self.peer, session, incarnation).await?;
+                let grant = store.grant_lease(self.peer, session, incarnation).await?;
+                self.grant.store(grant, Ordering::Release);
                 Input::LeaseGranted(op)
             }
             Work::Read(request) => Input::PageRead(op, store.read_page(request).await?),

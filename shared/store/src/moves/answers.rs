@@ -126,7 +126,8 @@ impl WriteTx {
             let own = self.own_side(&assignment, row).await?;
             let report = answer(self.sync_id(), &assignment, &own);
             if report.is_some_and(|report| matches!(report.step, MoveStep::Released(_))) {
-                self.decide(assignment.store, assignment.version, RELEASED).await?;
+                self.decide(assignment.store, assignment.version, RELEASED)
+                    .await?;
             }
             read.reports.extend(report);
         }

@@ -52,7 +52,8 @@ impl WriteTx {
             false => String::new(),
         };
         if present.state == (AssignmentState::Draining { to }) && forced {
-            let sql = "UPDATE store_move SET forced = TRUE, missing = $3 WHERE store_id = $1 AND version = $2";
+            let sql =
+                "UPDATE store_move SET forced = TRUE, missing = $3 WHERE store_id = $1 AND version = $2";
             let values = vec![
                 code::bytes(store.to_bytes()),
                 (present.version as i64).into(),

@@ -7,8 +7,8 @@ use supplysync_sync_core::MoveWait;
 use super::advance::OpenMove;
 use crate::fault::damaged;
 use crate::projection::code;
-use crate::query::page::{PageOf, PageQuery, cut, place, wrong_token};
 use crate::query::column;
+use crate::query::page::{PageOf, PageQuery, cut, place, wrong_token};
 use crate::{Queries, raw};
 
 /// How far a move is.
@@ -127,7 +127,8 @@ impl Queries {
 
     async fn say_what_they_wait_for(&self, rows: &mut [MoveRecord]) -> Result<(), Fault> {
         let open = self.open_moves().await?;
-        let waits = |row: &MoveRecord, open: &OpenMove| open.store == row.store && open.version == row.version;
+        let waits =
+            |row: &MoveRecord, open: &OpenMove| open.store == row.store && open.version == row.version;
         for row in rows.iter_mut().filter(|row| row.state == MoveState::UnderWay) {
             let Some(open) = open.iter().find(|open| waits(row, open)) else {
                 continue;
@@ -162,6 +163,11 @@ fn kept(row: &QueryResult) -> Result<MoveRecord, Fault> {
 /// The time and the version of the place after which a page begins.
 fn split(key: &[u8]) -> Result<(i64, i64), Fault> {
     let (at, version) = key.split_at_checked(8).ok_or_else(wrong_token)?;
-    let number = |bytes: &[u8]| bytes.try_into().map(i64::from_be_bytes).map_err(|_| wrong_token());
+    let number = |bytes: &[u8]| {
+        bytes
+            .try_into()
+            .map(i64::from_be_bytes)
+            .map_err(|_| wrong_token())
+    };
     Ok((number(at)?, number(version)?))
 }

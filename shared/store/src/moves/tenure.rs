@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use supplysync_model::{
-    Assignment, AssignmentState, Channel, Epoch, Fault, StoreId, StoreTotals, SyncId,
-};
+use supplysync_model::{Assignment, AssignmentState, Channel, Epoch, Fault, StoreId, StoreTotals, SyncId};
 use supplysync_sync_core::{Cursor, Direction, Tenure, tenure_matters};
 
 use crate::fault::database;
@@ -54,7 +52,8 @@ impl Queries {
         &self,
         stores: impl Iterator<Item = StoreId>,
     ) -> Result<HashMap<StoreId, Row>, Fault> {
-        let head = "SELECT store_id, decided_version, decision, taken_epoch FROM store_tenure WHERE store_id IN ";
+        let head =
+            "SELECT store_id, decided_version, decision, taken_epoch FROM store_tenure WHERE store_id IN ";
         let keys = stores.map(|store| code::bytes(store.to_bytes())).collect();
         let mut found = HashMap::new();
         for (sql, values) in by_keys(self.conn().backend(), head, keys) {
@@ -93,13 +92,8 @@ impl Queries {
     pub(super) async fn has_unacknowledged(&self, store: StoreId) -> Result<bool, Fault> {
         let totals = self.channel_totals(&Channel::of_store(store)).await?;
         let numbers: Vec<_> = totals.values().map(|total| total.number).collect();
-        let seen = cursor::of_channels(
-            self.conn(),
-            SyncId::PRIMARY,
-            Direction::Push,
-            numbers.clone(),
-        )
-        .await?;
+        let seen =
+            cursor::of_channels(self.conn(), SyncId::PRIMARY, Direction::Push, numbers.clone()).await?;
         let sql = "SELECT 1 FROM record WHERE channel = $1 AND seq > $2 AND origin_site = $3 LIMIT 1";
         for number in numbers {
             let seen = match seen.get(&number) {
@@ -131,7 +125,9 @@ impl WriteTx {
         &mut self,
         begun: impl Iterator<Item = &'a Assignment>,
     ) -> Result<(), Fault> {
-        let begun: Vec<_> = begun.filter(|assignment| assignment.hand_over.is_some()).collect();
+        let begun: Vec<_> = begun
+            .filter(|assignment| assignment.hand_over.is_some())
+            .collect();
         let known = self.tenure_rows(begun.iter().map(|a| a.store)).await?;
         for assignment in begun {
             if known.get(&assignment.store).and_then(|row| row.taken) == Some(assignment.epoch) {
@@ -150,10 +146,7 @@ impl WriteTx {
 
     /// Stores that changed hands in this transaction: what this site still has on its way is sent on, and what was
     /// proven of a copy was in another owner's counting.
-    pub(crate) async fn hands_changed(
-        &mut self,
-        changes: &[(Assignment, Assignment)],
-    ) -> Result<(), Fault> {
+    pub(crate) async fn hands_changed(&mut self, changes: &[(Assignment, Assignment)]) -> Result<(), Fault> {
         let here = self.sync_id();
         for (before, now) in changes {
             if before.epoch != now.epoch {

@@ -3,8 +3,8 @@
 
 use sea_orm::Value;
 use supplysync_model::{
-    Amount, Date, Digest, Epoch, Fault, ItemType, NameRole, StoreMode, StoreTotals, SyncId, TransactionStatus, TransactionType,
-    VenCategory,
+    Amount, Date, Digest, Epoch, Fault, ItemType, NameRole, StoreMode, StoreTotals, SyncId,
+    TransactionStatus, TransactionType, VenCategory,
 };
 
 use crate::Etag;

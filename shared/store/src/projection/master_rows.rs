@@ -5,7 +5,9 @@ use supplysync_model::{
     Assignment, AssignmentState, Item, Name, NameId, Record, Site, SiteSettings, Store, StoreId, Unit, UnitId,
 };
 
-use super::code::{self, bytes, item_type_number, mode_number, optional_bytes, roles_mask, text_key, ven_number};
+use super::code::{
+    self, bytes, item_type_number, mode_number, optional_bytes, roles_mask, text_key, ven_number,
+};
 use super::raw::{Rows, Table};
 
 pub(super) const UNIT: Table = Table {

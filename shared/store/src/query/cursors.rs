@@ -90,7 +90,10 @@ impl Queries {
         let rows = self.conn().rows(sql, vec![]).await?;
         let rows: Result<Vec<_>, _> = rows.iter().map(|row| cursor_row(row, here)).collect();
         let owners = self.owners().await?;
-        Ok(rows?.into_iter().filter(|row| row.counts(here, &owners)).collect())
+        Ok(rows?
+            .into_iter()
+            .filter(|row| row.counts(here, &owners))
+            .collect())
     }
 
     /// Those of one peer and direction.

@@ -88,9 +88,11 @@ impl Queries {
     pub async fn stores_served(&self, id: SyncId) -> Result<Vec<StoreId>, Fault> {
         let settings = self.site_settings(id).await?.filter(|settings| !settings.retired);
         let copies = settings.map(|settings| settings.value.copies).unwrap_or_default();
-        let coming = self.draining_assignments().await?.into_iter().filter(|found| {
-            !found.retired && found.value.state == AssignmentState::Draining { to: id }
-        });
+        let coming = self
+            .draining_assignments()
+            .await?
+            .into_iter()
+            .filter(|found| !found.retired && found.value.state == AssignmentState::Draining { to: id });
         let own: BTreeSet<StoreId> = self.stores_of_site(id).await?.into_iter().collect();
         let served = copies.into_iter().chain(coming.map(|found| found.value.store));
         let served: BTreeSet<StoreId> = served.filter(|store| !own.contains(store)).collect();

@@ -8,6 +8,7 @@ mod audit;
 mod commit_order;
 mod database;
 mod digest;
+mod enrolment;
 mod feed;
 mod ledger;
 mod link;

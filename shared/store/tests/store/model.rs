@@ -9,8 +9,8 @@ use supplysync_model::{
 use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::simulator::store::{Bodies, ModelStore, Moment, OwnChange};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, MoveNoted, MovesRead, Page, PageRequest,
-    Served,
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, MoveNoted, MovesRead, Page,
+    PageRequest, Served,
 };
 
 use crate::records::{Bed, Records};

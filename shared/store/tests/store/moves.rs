@@ -78,7 +78,11 @@ async fn it_moves_back_and_nothing_is_lost(bed: impl Bed) {
             .unwrap();
         world.primary.move_store(store, site(to), false).await.unwrap();
         settle(&world).await;
-        assert_eq!(world.primary.assignment(store).await.site, site(to), "round {round}");
+        assert_eq!(
+            world.primary.assignment(store).await.site,
+            site(to),
+            "round {round}"
+        );
         let wrote = vec![line(50, SECOND, 20 + round)];
         assert!(from.put(wrote.clone()).await.is_err());
         into.put(wrote).await.unwrap();
@@ -102,13 +106,23 @@ async fn nobody_writes_while_it_is_on_its_way(bed: impl Bed) {
     world.second.put(vec![line(51, SECOND, 1)]).await.unwrap();
     pull(&world.primary, &world.second, ALL).await;
     assert_eq!(refused(&world.second, 52).await, Reason::STORE_DRAINING);
-    assert_eq!(world.second.read_moves().await.reports, [], "its work is on its way");
+    assert_eq!(
+        world.second.read_moves().await.reports,
+        [],
+        "its work is on its way"
+    );
     push(&world.second, &world.primary, ALL).await;
     let said = world.second.read_moves().await.reports;
-    assert_eq!(said[0].step, MoveStep::Released(world.primary.totals(store).await));
+    assert_eq!(
+        said[0].step,
+        MoveStep::Released(world.primary.totals(store).await)
+    );
     tell(&world.second, &world.primary).await;
     assert_eq!(refused(&world.third, 52).await, Reason::STORE_NOT_ACTIVE_HERE);
-    assert!(world.third.read_moves().await.reports.is_empty(), "it has loaded nothing");
+    assert!(
+        world.third.read_moves().await.reports.is_empty(),
+        "it has loaded nothing"
+    );
     settle(&world).await;
     world.third.put(vec![line(52, SECOND, 1)]).await.unwrap();
     assert!(world.third.record(key(Kind::STOCK_LINE, 51)).await.is_some());
@@ -129,7 +143,10 @@ async fn a_cancelled_move_leaves_it_where_it_was(bed: impl Bed) {
     }
     settle(&world).await;
     let now = world.primary.assignment(store).await;
-    assert_eq!((now.site, now.epoch, now.state), (site(2), old.epoch, AssignmentState::Active));
+    assert_eq!(
+        (now.site, now.epoch, now.state),
+        (site(2), old.epoch, AssignmentState::Active)
+    );
     world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
     let nothing = world.primary.cancel_move(store).await.unwrap_err();
     assert_eq!(nothing.reason(), Reason::NO_MOVE_UNDER_WAY);
@@ -167,7 +184,11 @@ async fn a_forced_move_sets_late_work_aside(bed: impl Bed) {
     tell(&world.third, &world.primary).await;
     assert_eq!(world.primary.assignment(store).await.site, site(3));
     // The old site is not destroyed after all, and worked on.
-    world.second.put(vec![line(50, SECOND, 3), line(51, SECOND, 1)]).await.unwrap();
+    world
+        .second
+        .put(vec![line(50, SECOND, 3), line(51, SECOND, 1)])
+        .await
+        .unwrap();
     pull(&world.primary, &world.second, ALL).await;
     assert_eq!(refused(&world.second, 52).await, Reason::STORE_NOT_ACTIVE_HERE);
     assert!(world.second.pushed().await.contains(&stock_channel(SECOND)));
@@ -200,7 +221,10 @@ async fn open_quarantine_holds_a_move_up(bed: impl Bed) {
     assert_eq!(world.primary.quarantined().await.len(), 1);
     world.primary.move_store(store, site(2), false).await.unwrap();
     settle(&world).await;
-    assert_eq!(world.primary.assignment(store).await.state, AssignmentState::Draining { to: site(2) });
+    assert_eq!(
+        world.primary.assignment(store).await.state,
+        AssignmentState::Draining { to: site(2) }
+    );
 }
 
 async fn an_answer_to_another_version_changes_nothing(bed: impl Bed) {
@@ -216,7 +240,11 @@ async fn an_answer_to_another_version_changes_nothing(bed: impl Bed) {
         assert_eq!((noted.version, noted.seq), (version, 0));
     }
     assert_eq!(world.primary.assignment(store).await, before);
-    let stale = world.primary.move_store(store, SyncId::PRIMARY, false).await.unwrap_err();
+    let stale = world
+        .primary
+        .move_store(store, SyncId::PRIMARY, false)
+        .await
+        .unwrap_err();
     assert_eq!(stale.reason(), Reason::MOVE_NOT_POSSIBLE);
 }
 
@@ -230,7 +258,11 @@ async fn the_primary_moves_its_own_store_and_takes_one(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
     let store = store_id(SECOND);
-    world.primary.move_store(store, SyncId::PRIMARY, false).await.unwrap();
+    world
+        .primary
+        .move_store(store, SyncId::PRIMARY, false)
+        .await
+        .unwrap();
     settle(&world).await;
     assert_eq!(world.primary.assignment(store).await.site, SyncId::PRIMARY);
     world.primary.put(vec![line(50, SECOND, 4)]).await.unwrap();

@@ -190,7 +190,10 @@ impl Records for Store {
     }
 
     async fn abort(&self, store: StoreId) -> bool {
-        let aborted = self.abort_moves_noticed_before(Timestamp(i64::MAX)).await.unwrap();
+        let aborted = self
+            .abort_moves_noticed_before(Timestamp(i64::MAX))
+            .await
+            .unwrap();
         aborted.contains(&store)
     }
 
