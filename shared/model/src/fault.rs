@@ -81,6 +81,8 @@ reasons! {
     STALE_EPOCH;
     /// The quarantined change is resolved already, or is not known here.
     QUARANTINE_NOT_FOUND;
+    /// The site that has the store holds the quarantined change itself.
+    QUARANTINE_OF_OWNER;
     /// Only its owner may send this record.
     NOT_OWNER;
     /// The record does not belong in that channel.

@@ -82,7 +82,7 @@ const RULES: &[(&str, &[&str], Caller)] = &[
     // It names people and addresses, and says who tried what.
     (
         "supplysync.v1.DiagnosticsService",
-        &["ListAuditLog"],
+        &["ListAuditLog", "ResolveQuarantine"],
         Operator(Admin),
     ),
     (
@@ -200,6 +200,7 @@ mod tests {
                 "CreateJoinToken",
                 "RevokeSite",
                 "ListAuditLog",
+                "ResolveQuarantine",
             ]
             .contains(&method);
             let for_visitors = path.contains("EnrolmentService");

@@ -11,6 +11,7 @@ pub mod master;
 pub mod master_rules;
 pub mod ownership;
 pub mod problems;
+pub mod quarantine;
 pub mod stock_line;
 pub mod stock_rules;
 #[cfg(test)]

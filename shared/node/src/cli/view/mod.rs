@@ -19,7 +19,7 @@ pub use audit::{AuditLine, AuditView};
 pub use channel::Proof;
 pub use import::{ImportView, RowError};
 pub use ledger::{LedgerRow, LedgerView};
-pub use quarantine::{QuarantineView, QuarantinedChange};
+pub use quarantine::{QuarantineView, QuarantinedChange, QuarantinedView};
 pub use report::{Freshness, StockOnHandRow, StockOnHandView};
 pub use site::{SiteRow, SiteView, SitesView};
 pub use status::{ChannelRow, PeerRow, StatusView};
