@@ -46,6 +46,7 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
             return Err(Violation::new(NAME, what));
         }
     }
+    let primary = &world.processes[0].store;
     for ((at, key), (channel, hash)) in &world.truth.foul_last {
         // An owner may write over it; whoever only receives the channel must keep it.
         if at != process || world.truth.owner(*channel) == Some(store.sync_id()) {
@@ -54,7 +55,9 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
         let there = store
             .get_record(*key)
             .is_some_and(|held| held.record.hash == *hash)
-            || store.quarantine().iter().any(|kept| kept.record.hash == *hash);
+            || store.quarantine().iter().any(|kept| kept.record.hash == *hash)
+            // Pushed while this site had the store: then the primary keeps it.
+            || primary.quarantine().iter().any(|kept| kept.record.hash == *hash);
         if !there {
             let what = format!("process {process} replaced its own unacknowledged {key} without keeping it");
             return Err(Violation::new(NAME, what));
