@@ -9,7 +9,13 @@ use supplysync_model::FieldViolation;
 use supplysync_node::cli::settings::{
     DatabaseSection, LimitsSection, ListenSection, OperatorSection, SiteConfig, SiteSection, TlsSection,
 };
+use supplysync_runtime::config::Span;
 use supplysync_runtime::{LogConfig, Validate};
+
+/// The longest address that fits into a join token.
+const MAX_URL_BYTES: usize = 255;
+/// The shortest life of anything; short ones are for trying out.
+const SHORTEST_LIFE: Span = Span::seconds(1);
 
 /// Everything a primary can be told. Relative paths are in `data_dir`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +37,68 @@ pub struct Config {
     pub log: LogConfig,
     /// Limits that a network may raise.
     pub limits: LimitsSection,
+    /// How sites join and renew their certificates.
+    pub enrolment: EnrolmentSection,
+}
+
+/// How sites join and renew their certificates. The authority's key must be beside its certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnrolmentSection {
+    /// Whether the enrolment port is served.
+    pub enabled: bool,
+    /// Its address and port: TLS with this server's certificate, none is asked of who calls.
+    pub listen: SocketAddr,
+    /// How satellites reach it, `https://HOST:PORT`; empty: by the names of this server's certificate.
+    pub urls: Vec<String>,
+    /// How long a join token may be used.
+    pub token_life: Span,
+    /// How long a site's certificate is valid; it renews at two thirds of that.
+    pub certificate_life: Span,
+    /// The file with the password that all sites share, for those that join; absent: they are asked for it.
+    pub password_file: PathBuf,
+}
+
+impl Default for EnrolmentSection {
+    fn default() -> EnrolmentSection {
+        EnrolmentSection {
+            enabled: true,
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8445)),
+            urls: Vec::new(),
+            token_life: Span::days(7),
+            certificate_life: Span::days(365),
+            password_file: "password".into(),
+        }
+    }
+}
+
+impl EnrolmentSection {
+    fn check(&self, violations: &mut Vec<FieldViolation>) {
+        let mut wrong = |field: &str, description: String| {
+            violations.push(FieldViolation {
+                field: format!("enrolment.{field}"),
+                description,
+            });
+        };
+        for url in &self.urls {
+            if url
+                .strip_prefix("https://")
+                .is_none_or(|host| !host.contains(':'))
+                || url.len() > MAX_URL_BYTES
+            {
+                wrong(
+                    "urls",
+                    format!("{url:?} is not an address as in https://primary.example.org:8445"),
+                );
+            }
+        }
+        if self.token_life < SHORTEST_LIFE || self.token_life > Span::days(365) {
+            wrong("token_life", "must be 1s to 365d".to_owned());
+        }
+        if self.certificate_life < SHORTEST_LIFE || self.certificate_life > Span::days(3_650) {
+            wrong("certificate_life", "must be 1s to 3650d".to_owned());
+        }
+    }
 }
 
 impl Default for Config {
@@ -47,6 +115,7 @@ impl Default for Config {
             operator: OperatorSection::default(),
             log: LogConfig::default(),
             limits: LimitsSection::default(),
+            enrolment: EnrolmentSection::default(),
         }
     }
 }
@@ -74,6 +143,7 @@ impl Validate for Config {
         let mut violations = Vec::new();
         self.database.check(&mut violations);
         self.limits.check(&mut violations);
+        self.enrolment.check(&mut violations);
         self.log.check(&mut violations);
         violations
     }
@@ -117,11 +187,24 @@ mod tests {
         config.database.url = "mysql://x".into();
         config.limits.max_sync_id = 1;
         config.log.filter = "loud=loud".into();
+        config.enrolment.urls = vec!["http://primary".into()];
+        config.enrolment.token_life = Span::days(366);
+        config.enrolment.certificate_life = Span::seconds(0);
         let fields: Vec<_> = config
             .violations()
             .into_iter()
             .map(|violation| violation.field)
             .collect();
-        assert_eq!(fields, ["database.url", "limits.max_sync_id", "log.filter"]);
+        assert_eq!(
+            fields,
+            [
+                "database.url",
+                "limits.max_sync_id",
+                "enrolment.urls",
+                "enrolment.token_life",
+                "enrolment.certificate_life",
+                "log.filter"
+            ]
+        );
     }
 }

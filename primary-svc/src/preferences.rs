@@ -87,7 +87,10 @@ impl PrimaryPreferences {
 
 fn check(change: &PreferenceChange) -> Result<(), Fault> {
     if change.primary_url.is_some() {
-        return Err(not_here("primary_url", "is decided on each satellite: this is the primary"));
+        return Err(not_here(
+            "primary_url",
+            "is decided on each satellite: this is the primary",
+        ));
     }
     let mut problems = Problems::default();
     change.check(&mut problems);

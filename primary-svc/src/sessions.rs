@@ -1,6 +1,7 @@
-//! The open sessions of this process by site: how many there may be, and which one a newer one has taken over.
+//! The open sessions of this process by site: how many there may be, which one a newer one has taken over, and the end
+//! of all of a site's when it is shut out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use supplysync_model::{Fault, FaultCode, Reason, SyncId};
@@ -15,9 +16,16 @@ pub struct Sessions(Arc<Mutex<HashMap<SyncId, OfSite>>>);
 
 #[derive(Debug, Default)]
 struct OfSite {
-    open: usize,
-    /// The session that has the lease, and what ends it.
-    holder: Option<(u64, CancellationToken)>,
+    /// What ends each session, by its number.
+    open: BTreeMap<u64, CancellationToken>,
+    /// The session that has the lease, with the number of its grant.
+    holder: Option<Holder>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    grant: u64,
+    session: u64,
 }
 
 /// A session's place; given back when it is dropped.
@@ -26,7 +34,7 @@ pub struct Place {
     sessions: Sessions,
     site: SyncId,
     session: u64,
-    /// Cancelled when a newer session takes over.
+    /// Cancelled when a newer session takes over, or the site is shut out.
     pub fence: CancellationToken,
 }
 
@@ -35,20 +43,56 @@ impl Sessions {
     pub fn enter(&self, site: SyncId, session: u64) -> Result<Place, Fault> {
         let mut sites = self.lock();
         let of_site = sites.entry(site).or_default();
-        if of_site.open >= MAX_OPEN {
+        if of_site.open.len() >= MAX_OPEN {
             return Err(Fault::new(
                 FaultCode::ResourceExhausted,
                 Reason::RATE_LIMITED,
                 format!("site {site} has {MAX_OPEN} sessions open already; try again when they have ended"),
             ));
         }
-        of_site.open += 1;
+        let fence = CancellationToken::new();
+        of_site.open.insert(session, fence.clone());
         Ok(Place {
             sessions: self.clone(),
             site,
             session,
-            fence: CancellationToken::new(),
+            fence,
         })
+    }
+
+    /// Ends every session of a site, those that are shaking hands too. How many there were.
+    pub fn shut_out(&self, site: SyncId) -> usize {
+        let sites = self.lock();
+        let Some(of_site) = sites.get(&site) else {
+            return 0;
+        };
+        of_site.open.values().for_each(CancellationToken::cancel);
+        of_site.open.len()
+    }
+
+    /// The sites with open sessions.
+    pub fn sites(&self) -> Vec<SyncId> {
+        self.lock().keys().copied().collect()
+    }
+
+    fn leased(&self, site: SyncId, session: u64, grant: u64) {
+        let mut sites = self.lock();
+        let Some(of_site) = sites.get_mut(&site) else {
+            return;
+        };
+        // Two grants may be told of in either order; the database knows which came last, and that is the number.
+        let newest = of_site.holder.as_ref().is_none_or(|holder| holder.grant < grant);
+        let fenced = if newest {
+            of_site
+                .holder
+                .replace(Holder { grant, session })
+                .map(|holder| holder.session)
+        } else {
+            Some(session)
+        };
+        if let Some(fence) = fenced.and_then(|fenced| of_site.open.get(&fenced)) {
+            fence.cancel();
+        }
     }
 
     /// What is behind the lock is never left half changed.
@@ -58,16 +102,10 @@ impl Sessions {
 }
 
 impl Place {
-    /// What to run once the site's lease is this session's: the one that had it ends.
-    pub fn on_lease(&self) -> Box<dyn FnOnce() + Send> {
-        let (sessions, site) = (self.sessions.clone(), self.site);
-        let mine = (self.session, self.fence.clone());
-        Box::new(move || {
-            let before = sessions.lock().entry(site).or_default().holder.replace(mine);
-            if let Some((_, fence)) = before {
-                fence.cancel();
-            }
-        })
+    /// What to run once the site's lease is this session's: of this one and the one that had it, the older ends.
+    pub fn on_lease(&self) -> Box<dyn FnOnce(u64) + Send> {
+        let (sessions, site, session) = (self.sessions.clone(), self.site, self.session);
+        Box::new(move |grant| sessions.leased(site, session, grant))
     }
 }
 
@@ -77,9 +115,9 @@ impl Drop for Place {
         let Some(of_site) = sites.get_mut(&self.site) else {
             return;
         };
-        of_site.open = of_site.open.saturating_sub(1);
-        of_site.holder.take_if(|(session, _)| *session == self.session);
-        if of_site.open == 0 {
+        of_site.open.remove(&self.session);
+        of_site.holder.take_if(|holder| holder.session == self.session);
+        if of_site.open.is_empty() {
             sites.remove(&self.site);
         }
     }
@@ -89,37 +127,70 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn site() -> SyncId {
+        SyncId::new(2).unwrap()
+    }
+
     #[test]
     fn the_newest_lease_fences_the_one_before() {
         let sessions = Sessions::default();
-        let site = SyncId::new(2).unwrap();
-        let old = sessions.enter(site, 1).unwrap();
-        old.on_lease()();
-        let new = sessions.enter(site, 2).unwrap();
+        let old = sessions.enter(site(), 1).unwrap();
+        old.on_lease()(1);
+        let new = sessions.enter(site(), 2).unwrap();
         assert!(!old.fence.is_cancelled(), "shaking hands fences nobody");
-        new.on_lease()();
+        new.on_lease()(2);
         assert!(old.fence.is_cancelled() && !new.fence.is_cancelled());
         drop(old);
-        let newest = sessions.enter(site, 3).unwrap();
-        newest.on_lease()();
+        let newest = sessions.enter(site(), 3).unwrap();
+        newest.on_lease()(3);
         assert!(new.fence.is_cancelled(), "an end of the old one changes nothing");
         drop((new, newest));
         assert!(sessions.lock().is_empty());
     }
 
     #[test]
+    fn of_two_grants_that_race_the_later_stays() {
+        let sessions = Sessions::default();
+        let (earlier, later) = (
+            sessions.enter(site(), 77).unwrap(),
+            sessions.enter(site(), 5).unwrap(),
+        );
+        later.on_lease()(9);
+        earlier.on_lease()(8);
+        assert!(!later.fence.is_cancelled(), "it has the lease");
+        assert!(earlier.fence.is_cancelled(), "it has lost the lease");
+        drop(earlier);
+        let newest = sessions.enter(site(), 6).unwrap();
+        newest.on_lease()(10);
+        assert!(later.fence.is_cancelled() && !newest.fence.is_cancelled());
+    }
+
+    #[test]
+    fn a_site_that_is_shut_out_loses_every_session() {
+        let sessions = Sessions::default();
+        let other = sessions.enter(SyncId::new(3).unwrap(), 1).unwrap();
+        let (holder, greeting) = (
+            sessions.enter(site(), 2).unwrap(),
+            sessions.enter(site(), 3).unwrap(),
+        );
+        holder.on_lease()(1);
+        assert_eq!(sessions.shut_out(site()), 2);
+        assert!(holder.fence.is_cancelled() && greeting.fence.is_cancelled());
+        assert!(!other.fence.is_cancelled());
+    }
+
+    #[test]
     fn a_site_has_few_sessions_at_one_time() {
         let sessions = Sessions::default();
-        let site = SyncId::new(2).unwrap();
         let open: Vec<_> = (0..4)
-            .map(|number| sessions.enter(site, number).unwrap())
+            .map(|number| sessions.enter(site(), number).unwrap())
             .collect();
         assert_eq!(
-            sessions.enter(site, 5).unwrap_err().reason(),
+            sessions.enter(site(), 5).unwrap_err().reason(),
             Reason::RATE_LIMITED
         );
         assert!(sessions.enter(SyncId::new(3).unwrap(), 6).is_ok());
         drop(open);
-        assert!(sessions.enter(site, 7).is_ok());
+        assert!(sessions.enter(site(), 7).is_ok());
     }
 }

@@ -6,30 +6,39 @@ use futures::FutureExt;
 use supplysync_api::v1::site_service_server::{self, SiteServiceServer};
 use supplysync_api::v1::sync_service_server;
 use supplysync_model::Fault;
-use supplysync_net::CredentialVerifier;
 use supplysync_net::credential::Credential;
+use supplysync_net::{CredentialVerifier, Revocations, Server, Visitor};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
-use supplysync_runtime::Context;
+use supplysync_runtime::{Context, OnEnd};
 
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::enrolment::{Issuing, ShutOut, own_certificate, port};
 use crate::preferences::PrimaryPreferences;
+use crate::service::enrolment::Enrolments;
 use crate::service::site::Sites;
-use crate::service::sync::SyncHandler;
+use crate::service::sync::{Shared, SyncHandler};
+use crate::sessions::Sessions;
 
 /// Puts the primary together and starts it. Returns once its tasks run.
 pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
+    let tls = config.tls.resolved(&config.data_dir);
+    own_certificate::renew_expired(&tls, &config.enrolment, &*context.clock, &*context.random)?;
+    let revocations = Revocations::default();
     let site = Site {
         role: SiteRole::Primary,
         name: config.site.name.clone(),
-        tls: config.tls.resolved(&config.data_dir),
+        tls,
         listen: config.listen.clone(),
         database: config.database.store_config(&config.data_dir),
+        revocations: revocations.clone(),
     };
     let foundation = Foundation::lay(site, context).await?;
     let (context, store) = (&foundation.context, &foundation.store);
 
-    let credentials = store.read("credentials", |tx| async move { Credentials::load(tx).await }.boxed());
+    let credentials = store.read("credentials", |tx| {
+        async move { Credentials::load(tx).await }.boxed()
+    });
     let credentials = credentials.await?;
     let Credential {
         user_name,
@@ -44,11 +53,23 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         verifier: verifier.clone(),
         random: context.random.clone(),
     };
+    let open = Sessions::default();
+    let issuing = Arc::new(Issuing::new(
+        config.enrolment.clone(),
+        foundation.certificates.clone(),
+        context.clock.clone(),
+        context.random.clone(),
+    ));
+    let shut_out = ShutOut::begin(store.clone(), revocations.clone(), open.clone(), issuing.folder()).await?;
     let sync = SyncHandler::new(
         foundation.sessions(),
         verifier,
         context.clone(),
         foundation.users.clone(),
+        Shared {
+            open,
+            revocations: revocations.clone(),
+        },
     );
 
     let more = [
@@ -62,7 +83,37 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             store.clone(),
             foundation.control.clone(),
             config.limits.max_sync_id,
+            Arc::clone(&issuing),
+            shut_out.clone(),
         )));
+    if config.database.is_shared() {
+        let following = foundation
+            .users
+            .track_future(shut_out.follow(context.stop.clone()));
+        context
+            .tasks
+            .spawn("follow revocations", OnEnd::Critical, following);
+    }
+    if config.enrolment.enabled {
+        let keeping = own_certificate::keep_valid(Arc::clone(&issuing), context.stop.clone());
+        context.tasks.spawn("own certificate", OnEnd::Critical, keeping);
+        let server = Server::<Visitor>::bind_for(config.enrolment.listen, &issuing.own()).await?;
+        tracing::info!(address = %server.local_addr(), "the enrolment port is open");
+        let tls = server.tls();
+        foundation
+            .certificates
+            .also(move |material| tls.replace(material));
+        let handler = Enrolments::new(
+            store.clone(),
+            issuing,
+            revocations,
+            config.data_dir.join(&config.enrolment.password_file),
+            config.limits.max_sync_id,
+        );
+        let serving = port::serve(server, handler, context.stop.clone());
+        let serving = foundation.users.track_future(serving);
+        context.tasks.spawn("enrolment port", OnEnd::Critical, serving);
+    }
     foundation.serve(routes.routes());
     Ok(())
 }

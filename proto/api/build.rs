@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "sync",
     "master_data",
     "stock",
     "report",
     "site",
     "preference",
+    "enrolment",
     "diagnostics",
 ];
 
@@ -31,6 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".supplysync.v1.UnlockRequest",
             ".supplysync.v1.UnlockResponse",
             ".supplysync.v1.LockRequest",
+            ".supplysync.v1.EnrolRequest",
+            ".supplysync.v1.FirstSettings",
+            ".supplysync.v1.JoinToken",
         ])
         .compile_fds(descriptors)?;
     Ok(())

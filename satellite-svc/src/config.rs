@@ -14,6 +14,9 @@ use supplysync_runtime::{LogConfig, Validate};
 /// The longest interval, in minutes: a day.
 const MAX_INTERVAL_MINUTES: u32 = 1440;
 
+/// The enrolment port of a primary that was not told another.
+const ENROLMENT_PORT: u16 = 8445;
+
 /// Everything a satellite can be told. Relative paths are in `data_dir`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,6 +57,11 @@ pub struct SyncSection {
     pub live: bool,
     /// Whether batches are compressed on their way, both ways: for all links but the fastest.
     pub compress: bool,
+    /// Minutes that a store which is being moved away may wait here for a word from the primary before this site goes
+    /// on writing it, so that a cut link does not stop a pharmacy; 1 to 1440.
+    pub move_patience_minutes: u32,
+    /// Where this site renews its certificate, `https://HOST:PORT`, the first that answers; empty: the primary's host, port 8445.
+    pub enrolment_urls: Vec<String>,
 }
 
 impl Default for SyncSection {
@@ -65,6 +73,8 @@ impl Default for SyncSection {
             interval_minutes: 5,
             live: true,
             compress: true,
+            move_patience_minutes: 15,
+            enrolment_urls: Vec::new(),
         }
     }
 }
@@ -119,6 +129,21 @@ impl Validate for Config {
 }
 
 impl SyncSection {
+    /// Where to renew the certificate.
+    pub fn renewal_urls(&self) -> Vec<String> {
+        if !self.enrolment_urls.is_empty() {
+            return self.enrolment_urls.clone();
+        }
+        let host = self.primary_url.strip_prefix("https://").unwrap_or_default();
+        let host = host.trim_end_matches('/');
+        // Not the colons of an address in brackets.
+        let host = match host.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => host,
+            _ => host,
+        };
+        vec![format!("https://{host}:{ENROLMENT_PORT}")]
+    }
+
     fn check(&self, violations: &mut Vec<FieldViolation>) {
         let mut wrong = |field: &str, description: &str| {
             violations.push(FieldViolation {
@@ -138,6 +163,9 @@ impl SyncSection {
         }
         if self.interval_minutes > MAX_INTERVAL_MINUTES {
             wrong("interval_minutes", "must be 0 to 1440; 0 pauses");
+        }
+        if !(1..=MAX_INTERVAL_MINUTES).contains(&self.move_patience_minutes) {
+            wrong("move_patience_minutes", "must be 1 to 1440");
         }
     }
 }
@@ -196,5 +224,22 @@ mod tests {
         config.sync.user_name = "supplysync".into();
         config.sync.interval_minutes = 0;
         assert_eq!(fields(&config), [""; 0]);
+    }
+
+    #[test]
+    fn renewal_goes_to_the_primary_unless_told_otherwise() {
+        let mut sync = SyncSection::default();
+        for (url, expected) in [
+            (
+                "https://primary.example.org:8443",
+                "https://primary.example.org:8445",
+            ),
+            ("https://[::1]:8443/", "https://[::1]:8445"),
+        ] {
+            sync.primary_url = url.into();
+            assert_eq!(sync.renewal_urls(), [expected]);
+        }
+        sync.enrolment_urls = vec!["https://elsewhere:1".into()];
+        assert_eq!(sync.renewal_urls(), ["https://elsewhere:1"]);
     }
 }

@@ -11,9 +11,10 @@ use supplysync_api::fault::from_status;
 use supplysync_api::v1;
 use supplysync_api::v1::sync_service_client::SyncServiceClient;
 use supplysync_model::{Fault, Random, SyncId, Timestamp};
-use supplysync_net::{Endpoint, TlsMaterial};
+use supplysync_net::Endpoint;
 use supplysync_net::client::fault_in;
 use supplysync_net::http2::MAX_MESSAGE_BYTES;
+use supplysync_node::certificates::Certificates;
 use supplysync_node::session::{
     COMPRESSION_METADATA, Host, Link, Outcome, PASSWORD_METADATA, Packing, SEND_BUFFER, SessionContext,
     USER_NAME_METADATA, run_satellite,
@@ -46,7 +47,7 @@ pub struct Primary {
     /// The user name that all sites share.
     pub user_name: String,
     /// Our certificate.
-    pub material: TlsMaterial,
+    pub certificates: Certificates,
     /// The file with the password; read at each try, so that a correction needs no restart.
     pub password_file: PathBuf,
     /// Whether batches are compressed, both ways.
@@ -107,9 +108,19 @@ impl Dialler {
         if partner.primary_url == self.primary.endpoint.url() {
             return;
         }
-        match Endpoint::new(&partner.primary_url, &self.primary.material) {
-            Ok(endpoint) => self.primary.endpoint = endpoint,
-            Err(fault) => tracing::error!(reason = fault.reason().0, ?fault, "the primary's address is unusable"),
+        match Endpoint::new(&partner.primary_url, &self.primary.certificates.present()) {
+            Ok(endpoint) => {
+                let replaced = endpoint.clone();
+                self.primary
+                    .certificates
+                    .also(move |material| replaced.replace(material));
+                self.primary.endpoint = endpoint;
+            }
+            Err(fault) => tracing::error!(
+                reason = fault.reason().0,
+                ?fault,
+                "the primary's address is unusable"
+            ),
         }
     }
 

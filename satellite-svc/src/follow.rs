@@ -197,8 +197,10 @@ async fn hear(store: &Store) -> Result<Option<LocalSettings>, Fault> {
 /// What the primary decided for this site.
 async fn decided(tx: &Queries) -> Result<Option<Rhythm>, Fault> {
     let settings = tx.site_settings(tx.sync_id()).await?;
-    Ok(settings.filter(|settings| !settings.retired).map(|settings| Rhythm {
-        interval_minutes: settings.value.interval_minutes,
-        live: settings.value.live,
-    }))
+    Ok(settings
+        .filter(|settings| !settings.retired)
+        .map(|settings| Rhythm {
+            interval_minutes: settings.value.interval_minutes,
+            live: settings.value.live,
+        }))
 }

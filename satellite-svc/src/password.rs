@@ -11,8 +11,8 @@ use supplysync_model::{Fault, FaultCode, Reason};
 
 /// The first line of the password file.
 pub fn read_password(path: &Path) -> Result<SecretString, Fault> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| unusable(path, &format!("can't be read ({error})")))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| unusable(path, &format!("can't be read ({error})")))?;
     match text.lines().next().filter(|line| !line.is_empty()) {
         Some(line) => Ok(SecretString::from(line)),
         None => Err(unusable(path, "is empty")),

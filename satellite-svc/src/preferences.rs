@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use supplysync_model::{Fault, SyncId};
-use supplysync_net::{Endpoint, TlsMaterial};
+use supplysync_net::Endpoint;
+use supplysync_node::certificates::Certificates;
 use supplysync_node::command::preferences::{
     Authority, Copies, Partner as Shown, PreferenceBook, PreferenceChange, Preferences, not_here, stores,
 };
@@ -28,7 +29,7 @@ pub struct SatellitePreferences {
     /// What the primary says of itself, and asking for a session.
     pub control: SyncControl,
     /// The site's certificate, for which an address must be fit.
-    pub material: TlsMaterial,
+    pub certificates: Certificates,
     /// The file with the password.
     pub password_file: PathBuf,
 }
@@ -139,7 +140,7 @@ impl SatellitePreferences {
         let mut problems = Problems::default();
         change.check(&mut problems);
         if let Some(url) = &change.primary_url
-            && let Err(fault) = Endpoint::new(url, &self.material)
+            && let Err(fault) = Endpoint::new(url, &self.certificates.present())
         {
             let told = fault.violations().first().map(|found| found.description.clone());
             problems.invalid("primary_url", told.unwrap_or_else(|| fault.message().to_owned()));
@@ -158,7 +159,9 @@ fn notes(change: &PreferenceChange) -> Vec<String> {
         );
     }
     if change.interval_minutes.is_some() || change.live.is_some() {
-        notes.push("it holds until somebody changes it here or on the primary: the later change wins".to_owned());
+        notes.push(
+            "it holds until somebody changes it here or on the primary: the later change wins".to_owned(),
+        );
     }
     if change.touches_credential() {
         notes.push(

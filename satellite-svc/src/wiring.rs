@@ -1,9 +1,10 @@
 //! How a satellite is put together: the one place that knows all its parts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use supplysync_model::{Fault, FaultCode, Reason};
-use supplysync_net::Endpoint;
+use supplysync_net::{Endpoint, Revocations};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_node::session::Packing;
 use supplysync_runtime::{Context, OnEnd};
@@ -12,7 +13,9 @@ use crate::config::Config;
 use crate::dial::{Dialler, Primary};
 use crate::follow::{Partner, follow};
 use crate::password::read_password;
+use crate::patience::watch;
 use crate::preferences::SatellitePreferences;
+use crate::renewal::Renewal;
 use crate::rhythm::Rhythm;
 
 /// Puts the satellite together and starts it. Returns once its tasks run. The primary need not be there.
@@ -25,6 +28,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         tls: config.tls.resolved(&config.data_dir),
         listen: config.listen.clone(),
         database: config.database.store_config(&config.data_dir),
+        revocations: Revocations::default(),
     };
     let foundation = Foundation::lay(site, context).await?;
     let (tasks, stop) = (&foundation.context.tasks, &foundation.context.stop);
@@ -38,18 +42,34 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         user_name: config.sync.user_name.clone(),
     };
     // What is configured must be right, also while something else was chosen since.
-    Endpoint::new(&partner.primary_url, &foundation.material).map_err(wrong_url)?;
+    Endpoint::new(&partner.primary_url, &foundation.certificates.present()).map_err(wrong_url)?;
     let (now, following) = follow(foundation.store.clone(), (rhythm, partner), stop.clone()).await?;
     let following = foundation.users.track_future(following);
     tasks.spawn("follow settings", OnEnd::Critical, following);
 
+    let certificates = &foundation.certificates;
     let met = now.partner.borrow().clone();
-    let endpoint = Endpoint::new(&met.primary_url, &foundation.material).map_err(wrong_url)?;
+    let endpoint = Endpoint::new(&met.primary_url, &certificates.present()).map_err(wrong_url)?;
+    let (replaced, control) = (endpoint.clone(), foundation.control.clone());
+    certificates.also(move |material| {
+        replaced.replace(material)?;
+        // Who was refused with the certificate before need not wait.
+        control.sync_now();
+        Ok(())
+    });
+    let renewal = Renewal {
+        urls: config.sync.renewal_urls(),
+        certificates: certificates.clone(),
+        clock: foundation.context.clock.clone(),
+        random: foundation.context.random.clone(),
+        stop: stop.clone(),
+    };
+    tasks.spawn("renewal", OnEnd::Critical, renewal.run());
     let book = SatellitePreferences {
         store: foundation.store.clone(),
         changed_here: now.changed_here.clone(),
         control: foundation.control.clone(),
-        material: foundation.material.clone(),
+        certificates: certificates.clone(),
         password_file: password_file.clone(),
     };
     let dialler = Dialler {
@@ -57,7 +77,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         primary: Primary {
             endpoint,
             user_name: met.user_name,
-            material: foundation.material.clone(),
+            certificates: certificates.clone(),
             password_file,
             packing: match config.sync.compress {
                 true => Packing::Compressed,
@@ -71,6 +91,16 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     };
     let dialling = foundation.users.track_future(dialler.run());
     tasks.spawn("dialler", OnEnd::Critical, dialling);
+
+    let patience = Duration::from_secs(60 * u64::from(config.sync.move_patience_minutes));
+    let watching = watch(
+        foundation.store.clone(),
+        patience,
+        foundation.context.clock.clone(),
+        stop.clone(),
+    );
+    let watching = foundation.users.track_future(watching);
+    tasks.spawn("move patience", OnEnd::Critical, watching);
 
     let routes = foundation.routes(&[], Arc::new(book))?;
     foundation.serve(routes.routes());

@@ -6,10 +6,10 @@ use std::future::Future;
 
 use supplysync_api::v1::import_master_data_request::Part;
 use supplysync_api::v1::{
-    ChannelInfo, GetItemRequest, GetNameRequest, GetStoreRequest, GetSyncStatusRequest, ImportFile,
-    ImportMasterDataRequest, ImportMasterDataResponse, ImportStart, Item, ListChannelsRequest,
-    ListStockLinesRequest, MasterDataKind, Name, PeerStatus, StockLine, StockOnHandRequest,
-    StockOnHandResponse, Store, SyncStatus,
+    ChannelInfo, GetItemRequest, GetNameRequest, GetStoreRequest, GetSyncStatusRequest,
+    GetTransactionRequest, ImportFile, ImportMasterDataRequest, ImportMasterDataResponse, ImportStart, Item,
+    ListChannelsRequest, ListStockLinesRequest, MasterDataKind, Name, PeerStatus, StockLine,
+    StockOnHandRequest, StockOnHandResponse, Store, SyncStatus, Transaction,
 };
 
 use crate::client::Called;
@@ -101,6 +101,15 @@ impl Client {
         };
         let name = self.master_data().get_name(request).await.answer()?.name;
         Ok(name.unwrap_or_default())
+    }
+
+    /// A transaction by id.
+    pub async fn transaction(&self, id: &str) -> Outcome<Transaction> {
+        let request = GetTransactionRequest { id: id.to_owned() };
+        let answer = self.stock().get_transaction(request).await.answer()?;
+        answer
+            .transaction
+            .ok_or_else(|| "no transaction in the answer".into())
     }
 
     /// A store by id or code.

@@ -27,4 +27,4 @@ pub use program::{Finished, Memory, Program, run};
 pub use sample::{generated_names, sample, sample_rows};
 pub use session::{OpenSession, SessionAttempt};
 pub use site::Site;
-pub use stranger::knock_without_certificate;
+pub use stranger::{knock_without_certificate, shown_certificate};

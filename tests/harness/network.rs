@@ -64,21 +64,12 @@ impl Network {
     /// The same without starting it, and with another address for the primary.
     pub async fn set_up_satellite(&self, sync_id: u16, name: &str, primary: String) -> Outcome<Site> {
         let number = sync_id.to_string();
-        let mut add = self.primary.command();
-        add.args(["sites", "add", &number, "--name", name])
-            .arg("--code-file")
-            .arg(self.folder.join("code"));
-        run(add, SETUP_LIMIT).await?.success()?;
+        self.register(sync_id, name).await?;
         let certificates = self.folder.join(format!("certificates-{number}"));
         self.issue("site", &number, &[], &certificates).await?;
         self.issue("operator", "admin", &["--role", "admin"], &certificates)
             .await?;
-        let satellite = Site::new(
-            sync_id,
-            name,
-            &self.binaries.satellite,
-            &self.folder.join(format!("site-{number}")),
-        )?;
+        let satellite = self.new_satellite(sync_id, name)?;
         let mut init = satellite.command();
         init.args([
             "init",
@@ -93,9 +84,33 @@ impl Network {
             .arg(&certificates)
             .args(["--user-name", USER_NAME]);
         init.arg("--password-file").arg(self.folder.join("password"));
-        init.arg("--authorisation-code-file").arg(self.folder.join("code"));
+        init.arg("--authorisation-code-file")
+            .arg(self.folder.join("code"));
         run(init, SETUP_LIMIT).await?.success()?;
         Ok(satellite)
+    }
+
+    /// Registers a satellite; what `sites add` says, as JSON.
+    pub async fn register(&self, sync_id: u16, name: &str) -> Outcome<serde_json::Value> {
+        let number = sync_id.to_string();
+        self.unlocked(&["sites", "add", &number, "--name", name]).await
+    }
+
+    /// Runs a command of the primary that needs the authorisation code; what it says, as JSON.
+    pub async fn unlocked(&self, arguments: &[&str]) -> Outcome<serde_json::Value> {
+        let mut command = self.primary.command();
+        command
+            .args(arguments)
+            .args(["--output", "json", "--code-file"])
+            .arg(self.folder.join("code"));
+        let said = run(command, SETUP_LIMIT).await?.success()?;
+        Ok(serde_json::from_str(&said)?)
+    }
+
+    /// A satellite that is neither registered nor set up.
+    pub fn new_satellite(&self, sync_id: u16, name: &str) -> Outcome<Site> {
+        let folder = self.folder.join(format!("site-{sync_id}"));
+        Site::new(sync_id, name, &self.binaries.satellite, &folder)
     }
 
     /// Issues a certificate with the primary's authority: `site N` or `operator NAME`, into a folder.

@@ -21,6 +21,10 @@ pub struct Site {
     folder: PathBuf,
     grpc: SocketAddr,
     health: SocketAddr,
+    /// A primary's.
+    enrolment: Option<SocketAddr>,
+    /// Settings beside the addresses, as environment variables.
+    settings: Vec<(String, String)>,
     program: Option<Program>,
 }
 
@@ -35,8 +39,15 @@ impl Site {
             folder: folder.to_owned(),
             grpc: free_address()?,
             health: free_address()?,
+            enrolment: (sync_id == 1).then(free_address).transpose()?,
+            settings: Vec::new(),
             program: None,
         })
+    }
+
+    /// From the next command on, its programs find this setting in the environment.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.settings.push((variable.to_owned(), value.to_owned()));
     }
 
     /// A command of its program, with its folder and addresses.
@@ -52,6 +63,10 @@ impl Site {
             .env("SUPPLYSYNC_DATA_DIR", &self.folder)
             .env("SUPPLYSYNC_LISTEN__GRPC", self.grpc.to_string())
             .env("SUPPLYSYNC_LISTEN__HEALTH", self.health.to_string());
+        if let Some(enrolment) = self.enrolment {
+            command.env("SUPPLYSYNC_ENROLMENT__LISTEN", enrolment.to_string());
+        }
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -167,6 +182,11 @@ impl Site {
     /// Where its health port is.
     pub fn health(&self) -> SocketAddr {
         self.health
+    }
+
+    /// Where sites join it, if it is a primary.
+    pub fn enrolment(&self) -> Option<SocketAddr> {
+        self.enrolment
     }
 
     /// Its gRPC services as a URL.

@@ -50,7 +50,7 @@ async fn an_administrator_reads_who_did_what_and_an_editor_does_not() {
     );
 
     let mut filtered = world.network.primary_command();
-    filtered.args(["audit", "list", "--action", "sites.", "--limit", "1"]);
+    filtered.args(["audit", "list", "--action", "sites.add", "--limit", "1"]);
     let table = run(filtered, COMMAND_LIMIT).await.unwrap().success().unwrap();
     assert!(
         table.contains("sites.add") && !table.contains("unlock"),

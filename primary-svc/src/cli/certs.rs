@@ -8,6 +8,7 @@ use supplysync_model::{Fault, SyncId};
 use supplysync_net::authority::{self, AUTHORITY_CERTIFICATE, Authority, Issued};
 use supplysync_net::certificate::{self, Description, Validity};
 use supplysync_net::pem_file::{self, Overwrite};
+use supplysync_net::rotation;
 use supplysync_net::{PeerIdentity, Role};
 use supplysync_node::cli::flags::GlobalFlags;
 use supplysync_node::cli::output::Answer;
@@ -28,12 +29,26 @@ pub enum CertsCommand {
     /// Issue a certificate with its key
     #[command(subcommand)]
     Issue(IssueCommand),
+    /// Let a new authority take over, in three steps; every site must have renewed between them (docs/certificates.md)
+    #[command(subcommand)]
+    Rotate(RotateCommand),
     /// Say what a certificate is: whom it names, its validity, its fingerprint
     Show {
         /// The certificate, PEM
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// The steps by which a new authority takes over.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum RotateCommand {
+    /// Make the new authority; both are trusted, the old one issues
+    Begin,
+    /// The new authority issues; both are trusted
+    Switch,
+    /// Only the new authority is trusted
+    Finish,
 }
 
 /// For whom.
@@ -112,9 +127,28 @@ impl CertsCommand {
                 let description = certificate::describe_file(&file)?;
                 CertificateView::new(file, None, description)
             }
+            CertsCommand::Rotate(step) => step.run(flags)?,
             CertsCommand::Issue(command) => command.run(flags)?,
         };
         flags.output().answer(&view)
+    }
+}
+
+impl RotateCommand {
+    fn run(self, flags: &GlobalFlags) -> Result<CertificateView, Problem> {
+        let config: Config = flags.settings()?;
+        let folder = authority_folder(&config);
+        match self {
+            RotateCommand::Begin => rotation::begin(&folder, run::clock().now(), &*run::random())?,
+            RotateCommand::Switch => rotation::switch(&folder)?,
+            RotateCommand::Finish => rotation::finish(&folder)?,
+        }
+        let issuing = Authority::load(&folder)?.describe()?;
+        Ok(CertificateView::new(
+            folder.join(AUTHORITY_CERTIFICATE),
+            None,
+            issuing,
+        ))
     }
 }
 
@@ -158,7 +192,7 @@ impl OutFlags {
         issued.write(&certificate, &key, overwrite)?;
         // The same authority each time, so it does no harm to write it again beside the next certificate.
         let of_authority = self.out.join(AUTHORITY_CERTIFICATE);
-        pem_file::write_certificate(&of_authority, authority.certificate(), Overwrite::Replace)?;
+        pem_file::write_certificate(&of_authority, &authority.trusted(), Overwrite::Replace)?;
         Ok(CertificateView::new(certificate, Some(key), issued.describe()?))
     }
 }

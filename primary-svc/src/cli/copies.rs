@@ -1,12 +1,12 @@
 //! `primary-svc copies`: which stores' data a site keeps a copy of.
 
 use clap::{Args, Subcommand};
-use supplysync_api::v1::site_service_client::SiteServiceClient;
 use supplysync_api::v1::SetCopiesRequest;
+use supplysync_api::v1::site_service_client::SiteServiceClient;
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
-use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::run::Operator;
+use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 
 use super::sites::answer_site;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use futures::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use supplysync_model::{Fault, Site, SyncId};
 use supplysync_net::credential;
@@ -49,6 +49,9 @@ pub struct InitArgs {
     /// Address and port of /livez and /readyz [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     health_listen: Option<SocketAddr>,
+    /// Address and port where satellites join and renew their certificates [default: 0.0.0.0:8445]
+    #[arg(long, value_name = "ADDRESS")]
+    enrolment_listen: Option<SocketAddr>,
 }
 
 /// What was set up, with the secrets made here: shown this once.
@@ -123,6 +126,12 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
         password_hash: credential::hash_secret(&password.secret, &*random)?,
         code_hash: hash_code(&code.secret, &*random)?,
     };
+    // For sites that join; readable by the service only, as on every satellite.
+    let password_path = config.data_dir.join(&config.enrolment.password_file);
+    if !password_path.exists() {
+        let line = format!("{}\n", password.secret.expose_secret());
+        setup::write_new(&password_path, line.as_bytes(), Readers::Owner)?;
+    }
     first.write(&store).await?;
     store.close().await;
 
@@ -205,11 +214,15 @@ impl InitArgs {
              \n\
              [listen]\ngrpc = \"{grpc}\"\nhealth = \"{health}\"\n\
              \n\
+             # Where satellites join and renew their certificates; enabled = false turns it off.\n\
+             [enrolment]\nlisten = \"{enrolment}\"\n\
+             \n\
              # sqlite:FILE, or postgres://USER@HOST/DATABASE (its password: SUPPLYSYNC_DATABASE__URL in the environment).\n\
              # [database]\n# url = \"sqlite:supplysync.db\"\n",
             name = setup::toml_text(&self.name),
             grpc = self.listen.unwrap_or(config.listen.grpc),
             health = self.health_listen.unwrap_or(config.listen.health),
+            enrolment = self.enrolment_listen.unwrap_or(config.enrolment.listen),
         )
     }
 }

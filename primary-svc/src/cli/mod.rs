@@ -3,6 +3,7 @@
 mod certs;
 mod copies;
 mod init;
+mod join_token;
 mod serve;
 mod sites;
 mod stores;
@@ -33,6 +34,7 @@ pub struct Cli {
 
 /// What a primary can be asked to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, once")]
 pub enum Command {
     /// Serve until told to stop (SIGTERM or Ctrl-C)
     Serve,
@@ -118,6 +120,10 @@ mod tests {
             "primary-svc verify --deep",
             "primary-svc ledger",
             "primary-svc quarantine",
+            "primary-svc quarantine --store WH",
+            "primary-svc quarantine list --store WH",
+            "primary-svc quarantine show 0198f2a0-0000-7000-8000-000000000001",
+            "primary-svc quarantine discard 0198f2a0-0000-7000-8000-000000000001 --note gone",
             "primary-svc import items FILE --dry-run",
             "primary-svc import units FILE",
             "primary-svc import names FILE",
@@ -130,6 +136,9 @@ mod tests {
             "primary-svc certs show f",
             "primary-svc sites add 2 --name Hospital --code-file c",
             "primary-svc sites list",
+            "primary-svc sites token 2 --code-file c",
+            "primary-svc sites revoke 2 --code-file c",
+            "primary-svc certs rotate begin",
             "primary-svc audit list --principal operator/admin/ana --action sites. --from 2026-11-24T08:00:00Z --limit 5",
             "primary-svc sites show 2",
             "primary-svc sites edit 2 --name Hospital --url https://h:1 --interval 5 --live false --code-file c",
@@ -142,6 +151,9 @@ mod tests {
             "primary-svc prefs change-code --code-file c --new-code-file n",
             "primary-svc access show --output json",
             "primary-svc stores assign WH --site 2 --code-file c",
+            "primary-svc stores move WH --to 3 --force --code-file c",
+            "primary-svc stores cancel-move WH",
+            "primary-svc stores moves --under-way",
             "primary-svc copies set --site 3 --store A --store B",
         ] {
             if let Err(error) = parse(line) {

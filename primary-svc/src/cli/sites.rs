@@ -3,20 +3,40 @@
 use clap::{Args, Subcommand};
 use supplysync_api::v1::site_service_client::SiteServiceClient;
 use supplysync_api::v1::{
-    AddSiteRequest, GetSiteRequest, ListSitesRequest, RemoveSiteRequest, Site, UpdateSiteRequest,
+    AddSiteRequest, CreateJoinTokenRequest, GetSiteRequest, ListSitesRequest, RemoveSiteRequest,
+    RevokeSiteRequest, Site, UpdateSiteRequest,
 };
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
-use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::run::{Operator, PAGE_SIZE};
+use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::view::{RemovedSiteView, SiteRow, SiteView, SitesView};
 
+use super::join_token::{AddedView, JoinTokenView, RevokedView};
 
 /// What can be done with sites.
 #[derive(Debug, Subcommand)]
 pub enum SitesCommand {
     /// Register a satellite (needs the authorisation code)
     Add(AddArgs),
+    /// Make a fresh join token for a satellite that is registered; an unused one is void then (needs the authorisation code)
+    Token {
+        /// Its Sync ID
+        #[arg(value_name = "N")]
+        sync_id: SyncId,
+        /// Where the authorisation code is.
+        #[command(flatten)]
+        code: CodeFlags,
+    },
+    /// Shut a satellite out: its certificates are refused and its sessions end at once (needs the authorisation code)
+    Revoke {
+        /// Its Sync ID
+        #[arg(value_name = "N")]
+        sync_id: SyncId,
+        /// Where the authorisation code is.
+        #[command(flatten)]
+        code: CodeFlags,
+    },
     /// List all sites with their stores and copies
     List,
     /// Show one site
@@ -102,6 +122,8 @@ impl SitesCommand {
     pub async fn run(self, operator: &Operator) -> Result<(), Problem> {
         match self {
             SitesCommand::Add(args) => add(operator, args).await,
+            SitesCommand::Token { sync_id, code } => token(operator, sync_id, &code).await,
+            SitesCommand::Revoke { sync_id, code } => revoke(operator, sync_id, &code).await,
             SitesCommand::List => list(operator).await,
             SitesCommand::Show { sync_id } => show(operator, sync_id).await,
             SitesCommand::Edit(args) => edit(operator, args).await,
@@ -120,10 +142,41 @@ async fn add(operator: &Operator, args: AddArgs) -> Result<(), Problem> {
         interval_minutes: args.interval,
         live: args.live,
     };
-    let answer = with_unlocked(operator, &args.code, request, async |mut sites, request| {
-        sites.add_site(request).await
+    let answer = with_unlocked(operator, &args.code, request, async |channel, request| {
+        SiteServiceClient::new(channel).add_site(request).await
     });
-    answer_site(operator, answer.await?.site)
+    let answer = answer.await?;
+    operator.output.answer(&AddedView {
+        site: answer.site.unwrap_or_default().into(),
+        join: answer.join_token.map(JoinTokenView::from),
+        no_join_token: answer.no_join_token,
+    })
+}
+
+async fn token(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<(), Problem> {
+    let request = CreateJoinTokenRequest {
+        sync_id: sync_id.get().into(),
+    };
+    let answer = with_unlocked(operator, code, request, async |channel, request| {
+        SiteServiceClient::new(channel).create_join_token(request).await
+    });
+    let token = answer.await?.join_token.unwrap_or_default();
+    operator.output.answer(&JoinTokenView::from(token))
+}
+
+async fn revoke(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<(), Problem> {
+    let request = RevokeSiteRequest {
+        sync_id: sync_id.get().into(),
+    };
+    let answer = with_unlocked(operator, code, request, async |channel, request| {
+        SiteServiceClient::new(channel).revoke_site(request).await
+    });
+    let answer = answer.await?;
+    operator.output.answer(&RevokedView {
+        sync_id: sync_id.get(),
+        revoke_time: answer.revoke_time,
+        ended_sessions: answer.ended_sessions,
+    })
 }
 
 async fn edit(operator: &Operator, args: EditArgs) -> Result<(), Problem> {

@@ -253,6 +253,7 @@ fn first_assignment(store: StoreId, site: SyncId, incarnation: Incarnation) -> A
         },
         version: 1,
         state: AssignmentState::Active,
+        hand_over: None,
     }
 }
 
@@ -332,7 +333,7 @@ pub(super) async fn check_name_free(
     Ok(())
 }
 
-async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
+pub(super) async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>, Fault> {
     let found = tx.site(site).await?.filter(|found| !found.retired);
     Ok(found.map(|found| found.value))
 }
@@ -352,7 +353,7 @@ pub(super) async fn find_settings(tx: &Queries, site: SyncId) -> Result<Option<S
     Ok(found.map(|found| found.value))
 }
 
-async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
+pub(super) async fn require_settings(tx: &Queries, site: SyncId) -> Result<SiteSettings, Fault> {
     find_settings(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,
@@ -386,7 +387,7 @@ fn listed(stores: &BTreeSet<StoreId>) -> String {
     ids.join(", ")
 }
 
-async fn audit(
+pub(super) async fn audit(
     tx: &mut WriteTx,
     authority: Authority,
     action: &'static str,

@@ -9,6 +9,7 @@ use supplysync_node::command::problems::Problems;
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{OwnChange, Queries, Store as RecordStore, WriteTx};
 
+use super::join_token::shut_out;
 use super::site::{check_name_free, find_settings, put, require_site};
 use super::site_rules::check_site;
 
@@ -33,7 +34,10 @@ pub async fn update_site(
     authority: Authority,
 ) -> Result<(), Fault> {
     if change == SiteChange::default() {
-        return Err(Fault::field("name", "say what to change: name, url, interval_minutes or live"));
+        return Err(Fault::field(
+            "name",
+            "say what to change: name, url, interval_minutes or live",
+        ));
     }
     store
         .write("update site", move |tx| {
@@ -132,6 +136,7 @@ pub async fn remove_site(
                 });
                 tx.put(retired.collect()).await?;
                 tx.forget_peer(site).await?;
+                shut_out(tx, site).await?;
                 let new = match (force, unfinished.is_empty()) {
                     (true, false) => format!("removed by force: {}", unfinished.join("; ")),
                     _ => "removed".to_owned(),

@@ -1,4 +1,6 @@
 //! gRPC handlers that only a primary has. Those of every site are in `node`.
 
+pub mod enrolment;
+mod moves;
 pub mod site;
 pub mod sync;

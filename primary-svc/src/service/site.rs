@@ -1,7 +1,9 @@
 //! `SiteService`: sites, which stores are active on them, and which copies they keep.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use supplysync_api::fields::{Fields, one, sync_id};
 use supplysync_api::v1::site_service_server::SiteService;
 use supplysync_api::{page_token, read_page, v1};
@@ -13,11 +15,15 @@ use supplysync_node::service::reference;
 use supplysync_node::service::request::{answer, authority};
 use supplysync_node::session::SyncControl;
 use supplysync_node::status::SyncStatus;
-use supplysync_store::{Queries, Store as RecordStore};
+use supplysync_store::{MoveOrder, Queries, Store as RecordStore};
 use tonic::{Request, Response, Status};
 
+use super::moves as shown;
+use crate::command::join_token;
+use crate::command::moves;
 use crate::command::site::{self, NewSite, RegisteredSite};
 use crate::command::site_change::{self, SiteChange};
+use crate::enrolment::{Issuing, ShutOut};
 
 /// The list that page tokens belong to.
 const LIST: &str = "sites";
@@ -27,15 +33,25 @@ pub struct Sites {
     store: RecordStore,
     control: SyncControl,
     max_sync_id: u16,
+    issuing: Arc<Issuing>,
+    shut_out: ShutOut,
 }
 
 impl Sites {
     /// On the primary's store.
-    pub fn new(store: RecordStore, control: SyncControl, max_sync_id: u16) -> Sites {
+    pub fn new(
+        store: RecordStore,
+        control: SyncControl,
+        max_sync_id: u16,
+        issuing: Arc<Issuing>,
+        shut_out: ShutOut,
+    ) -> Sites {
         Sites {
             store,
             control,
             max_sync_id,
+            issuing,
+            shut_out,
         }
     }
 
@@ -67,19 +83,55 @@ impl Sites {
         self.show(site).await
     }
 
-    async fn remove(
-        &self,
-        request: Request<v1::RemoveSiteRequest>,
-    ) -> Result<v1::RemoveSiteResponse, Fault> {
+    async fn remove(&self, request: Request<v1::RemoveSiteRequest>) -> Result<v1::RemoveSiteResponse, Fault> {
         let authority = authority(&request);
         let request = request.into_inner();
         let site = one("sync_id", sync_id(request.sync_id))?;
         let removed = site_change::remove_site(&self.store, site, request.force, authority.clone()).await;
         let unfinished = self.noted("sites.remove", &authority, removed).await?;
+        let ended = self.shut_out.refresh().await?;
+        tracing::warn!(site = site.get(), ended, "a site was removed");
         Ok(v1::RemoveSiteResponse { unfinished })
     }
 
-    async fn add(&self, request: Request<v1::AddSiteRequest>) -> Result<v1::Site, Fault> {
+    async fn join_token(&self, site: SyncId, authority: Authority) -> Result<v1::JoinToken, Fault> {
+        let token = self.issuing.token(site)?;
+        let life = self.issuing.section().token_life.duration();
+        let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+        let made = join_token::create_token(&self.store, &token, life, authority.clone()).await;
+        let until = self.noted("sites.join_token", &authority, made).await?;
+        Ok(v1::JoinToken {
+            token: token.text().expose_secret().to_owned(),
+            expire_time: until.to_string(),
+        })
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<v1::CreateJoinTokenRequest>,
+    ) -> Result<v1::CreateJoinTokenResponse, Fault> {
+        let authority = authority(&request);
+        let site = one("sync_id", sync_id(request.into_inner().sync_id))?;
+        let token = self.join_token(site, authority).await?;
+        Ok(v1::CreateJoinTokenResponse {
+            join_token: Some(token),
+        })
+    }
+
+    async fn revoke(&self, request: Request<v1::RevokeSiteRequest>) -> Result<v1::RevokeSiteResponse, Fault> {
+        let authority = authority(&request);
+        let site = one("sync_id", sync_id(request.into_inner().sync_id))?;
+        let revoked = join_token::revoke_site(&self.store, site, authority.clone()).await;
+        let revoked_at = self.noted("sites.revoke", &authority, revoked).await?;
+        let ended = self.shut_out.refresh().await?;
+        tracing::warn!(site = site.get(), ended, "a site was shut out");
+        Ok(v1::RevokeSiteResponse {
+            revoke_time: revoked_at.to_string(),
+            ended_sessions: u32::try_from(ended).unwrap_or(u32::MAX),
+        })
+    }
+
+    async fn add(&self, request: Request<v1::AddSiteRequest>) -> Result<v1::AddSiteResponse, Fault> {
         let authority = authority(&request);
         let request = request.into_inner();
         let sync_id = one("sync_id", sync_id(request.sync_id))?;
@@ -96,17 +148,23 @@ impl Sites {
         };
         let added = site::add_site(&self.store, new, self.max_sync_id, authority.clone()).await;
         self.noted("sites.add", &authority, added).await?;
-        self.show(sync_id).await
+        // The site is there now: what stands in the way of its token is told, and is no refusal.
+        let (join_token, no_join_token) = match self.join_token(sync_id, authority).await {
+            Ok(token) => (Some(token), String::new()),
+            Err(fault) => (None, fault.message().to_owned()),
+        };
+        Ok(v1::AddSiteResponse {
+            site: Some(self.show(sync_id).await?),
+            join_token,
+            no_join_token,
+        })
     }
 
     async fn assign(&self, request: Request<v1::AssignStoreRequest>) -> Result<v1::Site, Fault> {
         let authority = authority(&request);
         let request = request.into_inner();
         let site = one("sync_id", sync_id(request.sync_id))?;
-        let named = self.store.read("find a store", move |tx| {
-            Box::pin(async move { reference::store(tx, "store", &request.store).await })
-        });
-        let assigned = named.await?.value.id;
+        let assigned = self.store_named(request.store).await?;
         let done = site::assign_store(&self.store, assigned, site, authority.clone()).await;
         self.noted("sites.assign_store", &authority, done).await?;
         self.show(site).await
@@ -120,6 +178,47 @@ impl Sites {
         let done = site::set_copies(&self.store, site, copies, authority.clone()).await;
         self.noted("sites.set_copies", &authority, done).await?;
         self.show(site).await
+    }
+
+    async fn move_it(&self, request: Request<v1::MoveStoreRequest>) -> Result<v1::MoveStoreResponse, Fault> {
+        let authority = authority(&request);
+        let request = request.into_inner();
+        let to = one("to", sync_id(request.to))?;
+        let store = self.store_named(request.store).await?;
+        let order = MoveOrder {
+            store,
+            to,
+            forced: request.force,
+        };
+        let moved = moves::move_store(&self.store, order, authority.clone()).await;
+        self.noted("stores.move", &authority, moved).await?;
+        Ok(v1::MoveStoreResponse {
+            r#move: self.latest_move(store).await?,
+        })
+    }
+
+    async fn cancel(&self, request: Request<v1::CancelMoveRequest>) -> Result<v1::CancelMoveResponse, Fault> {
+        let authority = authority(&request);
+        let store = self.store_named(request.into_inner().store).await?;
+        let cancelled = moves::cancel_move(&self.store, store, authority.clone()).await;
+        self.noted("stores.cancel_move", &authority, cancelled).await?;
+        Ok(v1::CancelMoveResponse {
+            r#move: self.latest_move(store).await?,
+        })
+    }
+
+    async fn latest_move(&self, store: StoreId) -> Result<Option<v1::StoreMove>, Fault> {
+        let read = self.store.read("show a move", move |tx| {
+            Box::pin(async move { shown::latest(tx, store).await })
+        });
+        read.await
+    }
+
+    async fn store_named(&self, named: String) -> Result<StoreId, Fault> {
+        let read = self.store.read("find a store", move |tx| {
+            Box::pin(async move { reference::store(tx, "store", &named).await })
+        });
+        Ok(read.await?.value.id)
     }
 
     async fn list(&self, request: v1::ListSitesRequest) -> Result<v1::ListSitesResponse, Fault> {
@@ -226,11 +325,21 @@ impl SiteService for Sites {
         &self,
         request: Request<v1::AddSiteRequest>,
     ) -> Result<Response<v1::AddSiteResponse>, Status> {
-        let site = self.add(request).await;
-        answer(
-            "AddSite",
-            site.map(|site| v1::AddSiteResponse { site: Some(site) }),
-        )
+        answer("AddSite", self.add(request).await)
+    }
+
+    async fn create_join_token(
+        &self,
+        request: Request<v1::CreateJoinTokenRequest>,
+    ) -> Result<Response<v1::CreateJoinTokenResponse>, Status> {
+        answer("CreateJoinToken", self.create_token(request).await)
+    }
+
+    async fn revoke_site(
+        &self,
+        request: Request<v1::RevokeSiteRequest>,
+    ) -> Result<Response<v1::RevokeSiteResponse>, Status> {
+        answer("RevokeSite", self.revoke(request).await)
     }
 
     async fn update_site(
@@ -281,6 +390,31 @@ impl SiteService for Sites {
             "AssignStore",
             site.map(|site| v1::AssignStoreResponse { site: Some(site) }),
         )
+    }
+
+    async fn move_store(
+        &self,
+        request: Request<v1::MoveStoreRequest>,
+    ) -> Result<Response<v1::MoveStoreResponse>, Status> {
+        answer("MoveStore", self.move_it(request).await)
+    }
+
+    async fn cancel_move(
+        &self,
+        request: Request<v1::CancelMoveRequest>,
+    ) -> Result<Response<v1::CancelMoveResponse>, Status> {
+        answer("CancelMove", self.cancel(request).await)
+    }
+
+    async fn list_moves(
+        &self,
+        request: Request<v1::ListMovesRequest>,
+    ) -> Result<Response<v1::ListMovesResponse>, Status> {
+        let request = request.into_inner();
+        let read = self.store.read("list moves", move |tx| {
+            Box::pin(async move { shown::list(tx, request).await })
+        });
+        answer("ListMoves", read.await)
     }
 
     async fn set_copies(

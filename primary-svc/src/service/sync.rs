@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 use supplysync_api::v1;
 use supplysync_api::v1::sync_service_server;
-use supplysync_model::{Fault, SyncId};
+use supplysync_model::{Fault, SyncId, Timestamp};
 use supplysync_net::credential::identity_refused;
 use supplysync_net::http2::MAX_MESSAGE_BYTES;
 use supplysync_net::streaming;
-use supplysync_net::{CredentialVerifier, PeerIdentity, PeerInfo};
+use supplysync_net::{CredentialVerifier, PeerIdentity, PeerInfo, Revocations};
 use supplysync_node::service::request::refuse;
 use supplysync_node::session::{
     COMPRESSION_METADATA, Guest, Link, PASSWORD_METADATA, Packing, SEND_BUFFER, SessionContext,
@@ -45,12 +45,21 @@ struct Inner {
     program: Context,
     /// Those who use the database.
     users: TaskTracker,
-    open: Sessions,
+    shared: Shared,
+}
+
+/// What says which sessions may be, for this handler and for who shuts a site out.
+pub struct Shared {
+    /// The open sessions.
+    pub open: Sessions,
+    /// Whose certificates are refused.
+    pub revocations: Revocations,
 }
 
 /// A site that is who it says.
 struct Admitted {
     site: SyncId,
+    issued_at: Timestamp,
     address: String,
     packing: Packing,
 }
@@ -62,13 +71,14 @@ impl SyncHandler {
         verifier: Arc<CredentialVerifier>,
         program: Context,
         users: TaskTracker,
+        shared: Shared,
     ) -> SyncHandler {
         SyncHandler(Arc::new(Inner {
             sessions,
             verifier,
             program,
             users,
-            open: Sessions::default(),
+            shared,
         }))
     }
 }
@@ -105,6 +115,7 @@ impl Inner {
         };
         Ok(Admitted {
             site,
+            issued_at: peer.issued_at,
             address,
             packing,
         })
@@ -136,7 +147,10 @@ impl Inner {
     ) -> Result<mpsc::Receiver<Box<v1::PrimaryMessage>>, Fault> {
         // 40 bits: short in logs, and unlikely enough to come twice to a site.
         let session = (self.program.random.u64() >> 24).max(1);
-        let place = self.open.enter(admitted.site, session)?;
+        let place = self.shared.open.enter(admitted.site, session)?;
+        // After it has its place: who shuts a site out first says so and then ends what has a place.
+        let identity = PeerIdentity::Site(admitted.site);
+        self.shared.revocations.check(&identity, admitted.issued_at)?;
         let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
         let link = Link {
             incoming: streaming::messages(body, MAX_MESSAGE_BYTES).boxed(),

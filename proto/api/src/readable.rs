@@ -84,6 +84,10 @@ pub fn readable_body(body: &RecordBody) -> Struct {
                 ("version", text(assignment.version)),
                 ("state", text(state)),
                 ("draining_to", text(id_text(to))),
+                (
+                    "handed_over_at",
+                    text(id_text(assignment.hand_over.map(|given| given.seq))),
+                ),
             ])
         }
         RecordBody::SiteSettings(settings) => object([

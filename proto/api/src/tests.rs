@@ -293,7 +293,7 @@ fn the_descriptors_name_every_service() {
     let services: Vec<_> = ours
         .flat_map(|file| file.service.iter().map(|service| service.name()))
         .collect();
-    assert_eq!(services.len(), 7, "{services:?}");
+    assert_eq!(services.len(), 8, "{services:?}");
     for file in set.file.iter().filter(|file| file.package() == "supplysync.v1") {
         for value in file.enum_type.iter().flat_map(|kind| kind.value.first()) {
             assert!(

@@ -15,4 +15,4 @@ macro_rules! secret {
     )*};
 }
 
-secret!(UnlockRequest UnlockResponse LockRequest);
+secret!(UnlockRequest UnlockResponse LockRequest EnrolRequest FirstSettings JoinToken);

@@ -37,6 +37,15 @@ macro_rules! ids {
 
 ids!(UnitId ItemId NameId StoreId StockLineId TransactionId);
 
+/// A text. None holds U+0000: one of the databases can't keep it, and whoever met it there would never get past it.
+pub(crate) fn text(name: &str, text: String) -> Field<String> {
+    if text.contains('\0') {
+        Err(format!("{name}: holds U+0000, which no text may"))
+    } else {
+        Ok(text)
+    }
+}
+
 /// A Sync ID.
 pub(crate) fn sync_id(name: &str, number: u32) -> Field<SyncId> {
     let id = u16::try_from(number).ok().and_then(SyncId::new);

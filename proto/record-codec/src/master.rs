@@ -4,7 +4,7 @@ use supplysync_model::{
     Item, ItemType, Name, NameId, NameRole, Store, StoreId, StoreMode, Unit, UnitId, VenCategory,
 };
 
-use crate::field::{Field, ascending, id, optional_bytes, optional_id, positive, required};
+use crate::field::{Field, ascending, id, optional_bytes, optional_id, positive, required, text};
 use crate::wire;
 
 pub(crate) fn unit_to_wire(unit: &Unit) -> wire::Unit {
@@ -19,8 +19,8 @@ pub(crate) fn unit_to_wire(unit: &Unit) -> wire::Unit {
 pub(crate) fn unit(wire: wire::Unit) -> Field<Unit> {
     Ok(Unit {
         id: id("id", &wire.id)?,
-        name: wire.name,
-        description: wire.description,
+        name: text("name", wire.name)?,
+        description: text("description", wire.description)?,
         index: wire.index,
     })
 }
@@ -56,8 +56,8 @@ pub(crate) fn item_to_wire(item: &Item) -> wire::Item {
 pub(crate) fn item(wire: wire::Item) -> Field<Item> {
     Ok(Item {
         id: id("id", &wire.id)?,
-        code: wire.code,
-        name: wire.name,
+        code: text("code", wire.code)?,
+        name: text("name", wire.name)?,
         item_type: required("type", wire.r#type, |value| match value {
             wire::ItemType::Unspecified => None,
             wire::ItemType::Stock => Some(ItemType::Stock),
@@ -65,8 +65,8 @@ pub(crate) fn item(wire: wire::Item) -> Field<Item> {
             wire::ItemType::NonStock => Some(ItemType::NonStock),
         })?,
         unit: optional_id("unit", &wire.unit)?,
-        strength: wire.strength,
-        atc_code: wire.atc_code,
+        strength: text("strength", wire.strength)?,
+        atc_code: text("atc_code", wire.atc_code)?,
         ven_category: required("ven_category", wire.ven_category, |value| {
             Some(match value {
                 wire::VenCategory::Unspecified => None,
@@ -107,14 +107,14 @@ pub(crate) fn name(wire: wire::Name) -> Field<Name> {
     let roles: Field<Vec<_>> = wire.roles.iter().map(|role| name_role(*role)).collect();
     Ok(Name {
         id: id("id", &wire.id)?,
-        code: wire.code,
-        name: wire.name,
+        code: text("code", wire.code)?,
+        name: text("name", wire.name)?,
         roles: ascending("roles", roles?)?,
         on_hold: wire.on_hold,
-        address: wire.address,
-        country: wire.country,
-        phone: wire.phone,
-        email: wire.email,
+        address: text("address", wire.address)?,
+        country: text("country", wire.country)?,
+        phone: text("phone", wire.phone)?,
+        email: text("email", wire.email)?,
         store: optional_id("store", &wire.store)?,
     })
 }
@@ -147,8 +147,8 @@ pub(crate) fn store_to_wire(store: &Store) -> wire::Store {
 pub(crate) fn store(wire: wire::Store) -> Field<Store> {
     Ok(Store {
         id: id("id", &wire.id)?,
-        code: wire.code,
-        name: wire.name,
+        code: text("code", wire.code)?,
+        name: text("name", wire.name)?,
         name_id: optional_id("name_id", &wire.name_id)?,
         mode: required("mode", wire.mode, |value| match value {
             wire::StoreMode::Unspecified => None,

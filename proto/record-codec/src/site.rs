@@ -1,8 +1,10 @@
 //! Sites, assignments and site settings ↔ their stored bodies.
 
-use supplysync_model::{Assignment, AssignmentState, Epoch, Site, SiteSettings};
+use supplysync_model::{
+    Assignment, AssignmentState, Digest, Epoch, HandOver, Site, SiteSettings, StoreTotals,
+};
 
-use crate::field::{Field, ascending, id, sync_id};
+use crate::field::{Field, ascending, id, sync_id, text};
 use crate::wire;
 
 /// A day: the longest sync interval.
@@ -19,8 +21,8 @@ pub(crate) fn site_to_wire(site: &Site) -> wire::Site {
 pub(crate) fn site(wire: wire::Site) -> Field<Site> {
     Ok(Site {
         sync_id: sync_id("sync_id", wire.sync_id)?,
-        name: wire.name,
-        url: wire.url,
+        name: text("name", wire.name)?,
+        url: text("url", wire.url)?,
     })
 }
 
@@ -35,7 +37,39 @@ pub(crate) fn assignment_to_wire(assignment: &Assignment) -> wire::Assignment {
             AssignmentState::Active => None,
             AssignmentState::Draining { to } => Some(to.get().into()),
         },
+        hand_over: assignment.hand_over.map(|given| wire::HandOver {
+            seq: given.seq,
+            stock: Some(totals_to_wire(given.totals.stock)),
+            history: Some(totals_to_wire(given.totals.history)),
+        }),
     }
+}
+
+fn totals_to_wire(digest: Digest) -> wire::Totals {
+    wire::Totals {
+        count: digest.count,
+        sum: digest.sum.to_be_bytes().to_vec(),
+    }
+}
+
+fn totals(field: &str, wire: Option<wire::Totals>) -> Field<Digest> {
+    let wire = wire.ok_or_else(|| format!("{field}: is missing"))?;
+    let sum = wire.sum.as_slice().try_into();
+    let sum = sum.map_err(|_| format!("{field}: a sum of {} bytes instead of 16", wire.sum.len()))?;
+    Ok(Digest {
+        count: wire.count,
+        sum: u128::from_be_bytes(sum),
+    })
+}
+
+fn hand_over(wire: wire::HandOver) -> Field<HandOver> {
+    Ok(HandOver {
+        seq: wire.seq,
+        totals: StoreTotals {
+            stock: totals("hand_over.stock", wire.stock)?,
+            history: totals("hand_over.history", wire.history)?,
+        },
+    })
 }
 
 pub(crate) fn assignment(wire: wire::Assignment) -> Field<Assignment> {
@@ -53,6 +87,7 @@ pub(crate) fn assignment(wire: wire::Assignment) -> Field<Assignment> {
                 to: sync_id("draining_to", to)?,
             },
         },
+        hand_over: wire.hand_over.map(hand_over).transpose()?,
     })
 }
 

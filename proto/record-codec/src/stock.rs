@@ -6,7 +6,9 @@ use supplysync_model::{
     TransactionStatus, TransactionType,
 };
 
-use crate::field::{Field, ascending, id, optional_bytes, optional_date, optional_id, positive, required};
+use crate::field::{
+    Field, ascending, id, optional_bytes, optional_date, optional_id, positive, required, text,
+};
 use crate::wire;
 
 pub(crate) fn stock_line_to_wire(line: &StockLine) -> wire::StockLine {
@@ -32,7 +34,7 @@ pub(crate) fn stock_line(wire: wire::StockLine) -> Field<StockLine> {
         id: id("id", &wire.id)?,
         store: id("store", &wire.store)?,
         item: id("item", &wire.item)?,
-        batch: wire.batch,
+        batch: text("batch", wire.batch)?,
         expiry_date: optional_date("expiry_day", wire.expiry_day)?,
         pack_size: positive("pack_size", wire.pack_size)?,
         packs_total: Amount::from_micros(wire.packs_total),
@@ -40,7 +42,7 @@ pub(crate) fn stock_line(wire: wire::StockLine) -> Field<StockLine> {
         cost_price: Amount::from_micros(wire.cost_price),
         sell_price: Amount::from_micros(wire.sell_price),
         supplier: optional_id("supplier", &wire.supplier)?,
-        location_code: wire.location_code,
+        location_code: text("location_code", wire.location_code)?,
         on_hold: wire.on_hold,
     })
 }
@@ -89,10 +91,10 @@ pub(crate) fn transaction(wire: wire::Transaction) -> Field<Transaction> {
         number: wire.number,
         transaction_type: transaction_type(wire.r#type)?,
         other_party: optional_id("other_party", &wire.other_party)?,
-        patient_reference: wire.patient_reference,
+        patient_reference: text("patient_reference", wire.patient_reference)?,
         status,
-        their_reference: wire.their_reference,
-        comment: wire.comment,
+        their_reference: text("their_reference", wire.their_reference)?,
+        comment: text("comment", wire.comment)?,
         status_changes: changes,
         lines: lines?,
     })
@@ -116,13 +118,13 @@ fn line(wire: wire::TransactionLine) -> Field<TransactionLine> {
     Ok(TransactionLine {
         item: id("item", &wire.item)?,
         stock_line: optional_id("stock_line", &wire.stock_line)?,
-        batch: wire.batch,
+        batch: text("batch", wire.batch)?,
         expiry_date: optional_date("expiry_day", wire.expiry_day)?,
         packs: positive("packs", wire.packs)?,
         pack_size: positive("pack_size", wire.pack_size)?,
         cost_price: Amount::from_micros(wire.cost_price),
         sell_price: Amount::from_micros(wire.sell_price),
-        note: wire.note,
+        note: text("note", wire.note)?,
     })
 }
 
@@ -138,7 +140,7 @@ fn status_change(wire: wire::StatusChange) -> Field<StatusChange> {
     Ok(StatusChange {
         status: status(wire.status)?,
         at: Timestamp(wire.at),
-        by: wire.by,
+        by: text("by", wire.by)?,
     })
 }
 

@@ -17,6 +17,7 @@ use supplysync_node::cli::{run, secret};
 use supplysync_node::command::authorisation::{CODE_HASH, hash_code};
 use supplysync_store::{NewIdentity, Store};
 
+use super::first_config::FirstConfig;
 use crate::config::Config;
 
 /// What a new satellite must be told.
@@ -100,7 +101,7 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     if !config_path.exists() {
         setup::write_new(
             &config_path,
-            args.config_text(&config).as_bytes(),
+            args.first(&config).config_text().as_bytes(),
             Readers::Everybody,
         )?;
     }
@@ -186,27 +187,18 @@ fn satellite_id(text: &str) -> Result<SyncId, String> {
 }
 
 impl InitArgs {
-    /// The configuration file of this satellite.
-    fn config_text(&self, config: &Config) -> String {
-        format!(
-            "# The configuration of this satellite. What is not here has its default; `satellite-svc config show` prints everything.\n\
-             # Relative paths are in the data directory.\n\
-             \n\
-             [site]\nname = {name}\n\
-             \n\
-             [sync]\nprimary_url = {url}\nuser_name = {user}\npassword_file = \"password\"\n\
-             # Minutes between requests for new information; 0 pauses. Live keeps the connection open.\n\
-             interval_minutes = {interval}\nlive = {live}\n\
-             \n\
-             [listen]\ngrpc = \"{grpc}\"\nhealth = \"{health}\"\n",
-            name = setup::toml_text(&self.name),
-            url = setup::toml_text(&self.primary_url),
-            user = setup::toml_text(&self.user_name),
-            interval = config.sync.interval_minutes,
-            live = config.sync.live,
-            grpc = self.listen.unwrap_or(config.listen.grpc),
-            health = self.health_listen.unwrap_or(config.listen.health),
-        )
+    fn first(&self, config: &Config) -> FirstConfig {
+        FirstConfig {
+            name: self.name.clone(),
+            primary_url: self.primary_url.clone(),
+            user_name: self.user_name.clone(),
+            interval_minutes: config.sync.interval_minutes,
+            live: config.sync.live,
+            enrolment_urls: config.sync.enrolment_urls.clone(),
+            max_sync_id: config.limits.max_sync_id,
+            grpc: self.listen.unwrap_or(config.listen.grpc),
+            health: self.health_listen.unwrap_or(config.listen.health),
+        }
     }
 }
 

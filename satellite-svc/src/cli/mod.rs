@@ -1,6 +1,8 @@
 //! The command line of `satellite-svc`: what it accepts, and which file does it. Commands that both programs have are in `node::cli`.
 
+mod first_config;
 mod init;
+mod join;
 mod serve;
 
 use std::process::ExitCode;
@@ -42,6 +44,9 @@ pub enum Command {
 pub enum Errand {
     /// Set up a new satellite: database, certificates, credentials and configuration
     Init(init::InitArgs),
+    /// Join a network with the token that `primary-svc sites add` printed: makes a key and gets a certificate, then sets
+    /// everything up. Repeating it on the same machine does no harm
+    Join(join::JoinArgs),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -55,7 +60,14 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Command::Serve => serve::run(&cli.global),
-        Command::Errand(errand) => run::to_end(&cli.global, errand.run(&cli.global)),
+        Command::Errand(errand) => {
+            let serves = matches!(&errand, Errand::Join(args) if args.serve);
+            let ended = run::to_end(&cli.global, errand.run(&cli.global));
+            match serves && ended == ExitCode::SUCCESS {
+                true => serve::run(&cli.global),
+                false => ended,
+            }
+        }
     }
 }
 
@@ -63,6 +75,7 @@ impl Errand {
     async fn run(self, flags: &GlobalFlags) -> Result<(), Problem> {
         match self {
             Errand::Init(args) => init::run(flags, args).await,
+            Errand::Join(args) => join::run(flags, args).await,
             Errand::Config(command) => command.run::<Config>(flags),
             Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
         }
@@ -89,6 +102,8 @@ mod tests {
         for line in [
             "satellite-svc serve --data-dir d --config f",
             "satellite-svc init --sync-id 2 --name X --primary-url https://h:1 --certs c --user-name u --password-file p",
+            "satellite-svc join ssjoin1_abc --data-dir d --serve",
+            "satellite-svc join --token-file f --password-file p",
             "satellite-svc config show",
             "satellite-svc status --watch",
             "satellite-svc sync-now",

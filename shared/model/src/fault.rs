@@ -71,8 +71,18 @@ reasons! {
     STORE_ALREADY_ASSIGNED;
     /// The store is being moved.
     STORE_DRAINING;
+    /// The store was given to this site, and its data are not all here yet.
+    STORE_NOT_HERE_YET;
+    /// The store is being moved, or is where it would be moved to.
+    MOVE_NOT_POSSIBLE;
+    /// The store is not being moved.
+    NO_MOVE_UNDER_WAY;
     /// Written under an ownership that has ended.
     STALE_EPOCH;
+    /// The quarantined change is resolved already, or is not known here.
+    QUARANTINE_NOT_FOUND;
+    /// The site that has the store holds the quarantined change itself.
+    QUARANTINE_OF_OWNER;
     /// Only its owner may send this record.
     NOT_OWNER;
     /// The record does not belong in that channel.
@@ -121,6 +131,18 @@ reasons! {
     IDENTITY_REFUSED;
     /// Too many attempts; wait.
     RATE_LIMITED;
+    /// The join token is mistyped or cut short.
+    TOKEN_MALFORMED;
+    /// The primary does not know the join token, or its secret is wrong.
+    TOKEN_UNKNOWN;
+    /// The join token has let another machine in.
+    TOKEN_USED;
+    /// The join token has expired.
+    TOKEN_EXPIRED;
+    /// This primary enrols nobody: the port is off, or the authority's key is not there.
+    ENROLMENT_UNAVAILABLE;
+    /// The certificate has been revoked.
+    CERTIFICATE_REVOKED;
     /// No common protocol version.
     PROTOCOL_UNSUPPORTED;
     /// The peer broke the protocol.

@@ -27,5 +27,7 @@ pub use lineage::{Chain, Checkpoint, Incarnation};
 pub use master::{Item, ItemType, Name, NameRole, Store, StoreMode, Unit, VenCategory};
 pub use random::{Random, uuid_v7};
 pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
-pub use site::{Assignment, AssignmentState, CopyGrant, Site, SiteSettings};
+pub use site::{
+    Assignment, AssignmentState, CopyGrant, HandOver, MoveReport, MoveStep, Site, SiteSettings, StoreTotals,
+};
 pub use stock::{StatusChange, StockLine, Transaction, TransactionLine, TransactionStatus, TransactionType};

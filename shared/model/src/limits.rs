@@ -4,6 +4,8 @@
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The most records in a batch, and in the transaction that applies it.
 pub const MAX_BATCH_RECORDS: usize = 2_500;
+/// The most parts of a batch. Each is a channel's, and no site comes near so many; it bounds what is decoded.
+pub const MAX_BATCH_PARTS: usize = 32_768;
 /// The most bytes of bodies in a batch; one record may exceed it alone.
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// Unacknowledged batches each way.

@@ -1,6 +1,6 @@
 //! Sites, where stores are active, and what one site is told.
 
-use crate::{Epoch, StoreId, SyncId};
+use crate::{Digest, Epoch, Seq, StoreId, SyncId};
 
 /// One server taking part. Holds no secrets: every site has this record of every other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,24 @@ pub enum AssignmentState {
     },
 }
 
+/// The totals of a store's two channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreTotals {
+    /// Of its stock lines.
+    pub stock: Digest,
+    /// Of its transactions.
+    pub history: Digest,
+}
+
+/// What a store was like when it changed hands: the new site writes only once it holds exactly this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandOver {
+    /// The primary's seq.
+    pub seq: Seq,
+    /// The totals at that seq.
+    pub totals: StoreTotals,
+}
+
 /// Which site a store is active on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
@@ -38,13 +56,30 @@ pub struct Assignment {
     pub version: u64,
     /// How far it is.
     pub state: AssignmentState,
+    /// How it came to the site; `None` on its first.
+    pub hand_over: Option<HandOver>,
 }
 
-impl Assignment {
-    /// Whether `site` may write the store's data under this assignment.
-    pub fn lets_write(&self, site: SyncId) -> bool {
-        self.site == site && self.state == AssignmentState::Active
-    }
+/// What one end of a move says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveStep {
+    /// The old site has stopped writing for good: these are its final totals.
+    Released(StoreTotals),
+    /// The old site writes on: the move is off, as far as it is concerned.
+    Aborted,
+    /// The new site holds these totals and can read every record of them.
+    Held(StoreTotals),
+}
+
+/// A site's answer to one version of a draining assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveReport {
+    /// The store.
+    pub store: StoreId,
+    /// The assignment's version that this answers.
+    pub version: u64,
+    /// What is said.
+    pub step: MoveStep,
 }
 
 /// Whether copies that a satellite wishes for need the administrator's word.

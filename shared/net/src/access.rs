@@ -11,7 +11,8 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service};
 
 use crate::identity::{PeerIdentity, Role};
-use crate::server::PeerInfo;
+use crate::revocation::Revocations;
+use crate::server::{PeerInfo, Visitor};
 
 /// A sort of caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Caller {
     Site,
     /// An operator with this role or a higher one.
     Operator(Role),
+    /// Whoever comes to the enrolment port, with a certificate or without; on no other port.
+    Visitor,
 }
 
 impl Caller {
@@ -56,6 +59,20 @@ impl AccessTable {
         self.rules.contains_key(path)
     }
 
+    /// Whether a visitor of the enrolment port may call `path`.
+    pub fn check_visitor(&self, path: &str) -> Result<(), Fault> {
+        let callers = self.rules.get(path).map(Vec::as_slice).unwrap_or_default();
+        if callers.contains(&Caller::Visitor) {
+            return Ok(());
+        }
+        Err(Fault::new(
+            FaultCode::PermissionDenied,
+            Reason::ROLE_NOT_ALLOWED,
+            format!("{path} may not be called on the enrolment port"),
+        )
+        .with_metadata("method", path))
+    }
+
     /// `ROLE_NOT_ALLOWED` unless the table lets this caller in. An unknown path answers as a forbidden one does.
     pub fn check(&self, path: &str, identity: &PeerIdentity) -> Result<(), Fault> {
         let callers = self.rules.get(path).map(Vec::as_slice).unwrap_or_default();
@@ -64,7 +81,7 @@ impl AccessTable {
         }
         let needed = match callers.iter().find_map(|caller| match caller {
             Caller::Operator(role) => Some(role),
-            Caller::Site => None,
+            Caller::Site | Caller::Visitor => None,
         }) {
             Some(role) => format!("it takes an operator's certificate with the role {role} or higher"),
             None => "no operator may call it".to_owned(),
@@ -82,6 +99,7 @@ impl AccessTable {
 /// [`TcpConnectInfo`] (for `Request::remote_addr`) as extensions.
 pub struct AccessLayer<R> {
     table: Arc<AccessTable>,
+    revocations: Revocations,
     refuse: fn(Fault) -> http::Response<R>,
 }
 
@@ -90,8 +108,15 @@ impl<R> AccessLayer<R> {
     pub fn new(table: AccessTable, refuse: fn(Fault) -> http::Response<R>) -> AccessLayer<R> {
         AccessLayer {
             table: Arc::new(table),
+            revocations: Revocations::default(),
             refuse,
         }
+    }
+
+    /// Refuses calls on connections that were open before their certificate was revoked, too.
+    #[must_use]
+    pub fn refusing(self, revocations: Revocations) -> AccessLayer<R> {
+        AccessLayer { revocations, ..self }
     }
 }
 
@@ -99,6 +124,7 @@ impl<R> Clone for AccessLayer<R> {
     fn clone(&self) -> Self {
         AccessLayer {
             table: Arc::clone(&self.table),
+            revocations: self.revocations.clone(),
             refuse: self.refuse,
         }
     }
@@ -146,7 +172,7 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        match admit(&self.layer.table, &mut request) {
+        match admit(&self.layer.table, &self.layer.revocations, &mut request) {
             Ok(()) => Box::pin(self.inner.call(request)),
             Err(fault) => {
                 let refusal = (self.layer.refuse)(fault);
@@ -156,8 +182,15 @@ where
     }
 }
 
-fn admit<B>(table: &AccessTable, request: &mut http::Request<B>) -> Result<(), Fault> {
+fn admit<B>(
+    table: &AccessTable,
+    revocations: &Revocations,
+    request: &mut http::Request<B>,
+) -> Result<(), Fault> {
     let path = request.uri().path().to_owned();
+    if request.extensions().get::<Visitor>().is_some() {
+        return table.check_visitor(&path);
+    }
     let Some(peer) = request.extensions().get::<PeerInfo>().cloned() else {
         tracing::warn!(path, "call refused: no verified peer");
         return Err(Fault::new(
@@ -166,7 +199,8 @@ fn admit<B>(table: &AccessTable, request: &mut http::Request<B>) -> Result<(), F
             "a certificate of this network is required",
         ));
     };
-    if let Err(fault) = table.check(&path, &peer.identity) {
+    let admitted = revocations.check(&peer.identity, peer.issued_at);
+    if let Err(fault) = admitted.and_then(|()| table.check(&path, &peer.identity)) {
         tracing::warn!(path, peer = %peer.identity, address = %peer.address, reason = fault.reason().0, "call refused");
         return Err(fault);
     }

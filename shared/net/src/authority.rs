@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use crate::certificate::{self, Description};
 use crate::identity::PeerIdentity;
 use crate::pem_file::{self, Overwrite};
+use crate::signing_request::SigningRequest;
 
 /// The file of the authority's certificate, within its folder.
 pub const AUTHORITY_CERTIFICATE: &str = "authority.crt";
@@ -30,8 +31,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const AUTHORITY_LIFE: Duration = Duration::from_secs(DAY.as_secs() * 3_652);
 /// How long a site's or operator's certificate is valid.
 pub const CERTIFICATE_LIFE: Duration = Duration::from_secs(DAY.as_secs() * 365);
-/// Validity begins this much before issue, for clocks that are a little slow.
-const BACKDATE: Duration = Duration::from_secs(5 * 60);
+/// Validity begins this much before issue, for clocks that are a little slow. Fixed: the time of issue is read back by it.
+pub(crate) const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
 /// A certificate with its key, just issued.
 #[derive(Debug)]
@@ -62,8 +63,12 @@ impl Issued {
 
 /// A certificate authority with its key.
 pub struct Authority {
+    /// Its own certificate.
     certificate: String,
+    /// Every authority that the network trusts: its own, and while one takes over from another, both.
+    trusted: Vec<CertificateDer<'static>>,
     issuer: Issuer<'static, KeyPair>,
+    life: Duration,
 }
 
 impl Authority {
@@ -73,10 +78,12 @@ impl Authority {
         let mut params = params(network, now, AUTHORITY_LIFE, random)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate = params.self_signed(&key).map_err(Fault::internal)?.pem();
+        let certificate = params.self_signed(&key).map_err(Fault::internal)?;
         Ok(Authority {
-            certificate,
+            certificate: certificate.pem(),
+            trusted: vec![certificate.der().clone()],
             issuer: Issuer::new(params, key),
+            life: CERTIFICATE_LIFE,
         })
     }
 
@@ -101,27 +108,57 @@ impl Authority {
         let key = KeyPair::try_from(&key_der).map_err(|error| {
             pem_file::unusable(&key_path, "is not a key that this version can use").with_source(error)
         })?;
-        let [certificate] = certificates.as_slice() else {
-            return Err(pem_file::unusable(&certificate_path, "must hold one certificate"));
-        };
-        if certificate::public_key_of(certificate)? != key.public_key_raw() {
-            return Err(pem_file::unusable(
+        let mut own = None;
+        for certificate in &certificates {
+            if certificate::public_key_of(certificate)? == key.public_key_raw() {
+                own = Some(certificate);
+            }
+        }
+        let certificate = own.ok_or_else(|| {
+            pem_file::unusable(
                 &key_path,
                 "is not the key of authority.crt; restore the pair from a backup",
-            ));
-        }
+            )
+        })?;
         let issuer = Issuer::from_ca_cert_der(certificate, key).map_err(|error| {
             pem_file::unusable(&certificate_path, "is not an authority's certificate").with_source(error)
         })?;
-        let text = pem_file::read(&certificate_path, "certificate")?;
-        let certificate = String::from_utf8(text)
-            .map_err(|error| pem_file::unusable(&certificate_path, "is not text").with_source(error))?;
-        Ok(Authority { certificate, issuer })
+        Ok(Authority {
+            certificate: pem_file::certificate_pem(certificate),
+            issuer,
+            trusted: certificates,
+            life: CERTIFICATE_LIFE,
+        })
     }
 
-    /// The authority's certificate, PEM; what every site must have.
+    /// The same, and what it issues is valid for as long as this.
+    #[must_use]
+    pub fn lasting(self, life: Duration) -> Authority {
+        Authority { life, ..self }
+    }
+
+    /// The authority's certificate, PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
+    }
+
+    /// The certificates of all authorities that the network trusts, PEM; what every site must have.
+    pub fn trusted(&self) -> String {
+        self.trusted.iter().map(pem_file::certificate_pem).collect()
+    }
+
+    /// What its own certificate says.
+    pub fn describe(&self) -> Result<Description, Fault> {
+        certificate::describe(&self.der()?)
+    }
+
+    /// SHA-256 of its own certificate.
+    pub fn fingerprint(&self) -> Result<[u8; 32], Fault> {
+        certificate::fingerprint(&self.der()?)
+    }
+
+    fn der(&self) -> Result<CertificateDer<'static>, Fault> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).map_err(Fault::internal)
     }
 
     /// Issues a site's certificate, for its server and its client: one year, names as DNS or IP entries.
@@ -135,6 +172,21 @@ impl Authority {
     ) -> Result<Issued, Fault> {
         let names = host_names(hostnames)?;
         self.issue(&PeerIdentity::Site(site), names, now, random)
+    }
+
+    /// Issues a site's certificate (PEM) for a key that stays where it is. Nothing but the key is taken from the request.
+    pub fn certify_site(
+        &self,
+        site: SyncId,
+        hostnames: &[String],
+        request: &SigningRequest,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<String, Fault> {
+        let names = host_names(hostnames)?;
+        let params = self.params(&PeerIdentity::Site(site), names, now, random)?;
+        let certificate = params.signed_by(&request.0, &self.issuer);
+        Ok(certificate.map_err(Fault::internal)?.pem())
     }
 
     /// Issues an operator's certificate: one year, client only. `identity` must be an operator.
@@ -160,7 +212,26 @@ impl Authority {
         now: Timestamp,
         random: &dyn Random,
     ) -> Result<Issued, Fault> {
-        let mut params = params(&identity.to_string(), now, CERTIFICATE_LIFE, random)?;
+        let params = self.params(identity, names, now, random)?;
+        let key = KeyPair::generate().map_err(Fault::internal)?;
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(Fault::internal)?
+            .pem();
+        Ok(Issued {
+            certificate,
+            key: SecretString::from(key.serialize_pem()),
+        })
+    }
+
+    fn params(
+        &self,
+        identity: &PeerIdentity,
+        names: Vec<SanType>,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<CertificateParams, Fault> {
+        let mut params = params(&identity.to_string(), now, self.life, random)?;
         let uri = identity.uri().try_into().map_err(Fault::internal)?;
         params.subject_alt_names = names;
         params.subject_alt_names.push(SanType::URI(uri));
@@ -172,15 +243,7 @@ impl Authority {
                 .extended_key_usages
                 .push(ExtendedKeyUsagePurpose::ServerAuth);
         }
-        let key = KeyPair::generate().map_err(Fault::internal)?;
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .map_err(Fault::internal)?
-            .pem();
-        Ok(Issued {
-            certificate,
-            key: SecretString::from(key.serialize_pem()),
-        })
+        Ok(params)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use supplysync_model::{Fault, FaultCode, Reason, Timestamp};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::authority::BACKDATE;
 use crate::identity::PeerIdentity;
 use crate::pem_file;
 
@@ -45,6 +47,23 @@ pub enum Validity {
 }
 
 impl Description {
+    /// When it was issued: its validity begins a little earlier, for clocks that are slow.
+    pub fn issued_at(&self) -> Timestamp {
+        Timestamp(self.not_before.0.saturating_add(millis(BACKDATE)))
+    }
+
+    /// When it is to be renewed: at two thirds of its life, or of `longest` where that is shorter.
+    pub fn renew_at(&self, longest: Duration) -> Timestamp {
+        let issued = self.issued_at().0;
+        let life = self
+            .not_after
+            .0
+            .saturating_sub(issued)
+            .min(millis(longest))
+            .max(0);
+        Timestamp(issued.saturating_add(life - life / 3))
+    }
+
     /// Where `now` lies in its validity.
     pub fn validity(&self, now: Timestamp) -> Validity {
         if now < self.not_before {
@@ -74,10 +93,6 @@ pub fn describe(der: &CertificateDer<'_>) -> Result<Description, Fault> {
         Ok(None) | Err(_) => Vec::new(),
     };
     let milliseconds = |seconds: i64| Timestamp(seconds.saturating_mul(1_000));
-    let digest = rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256
-        .tls13()
-        .map(|suite| suite.common.hash_provider.hash(der))
-        .ok_or_else(|| Fault::internal("no SHA-256 in the TLS provider"))?;
     Ok(Description {
         identity: PeerIdentity::of_certificate(der).ok(),
         subject: certificate.subject().to_string(),
@@ -87,12 +102,25 @@ pub fn describe(der: &CertificateDer<'_>) -> Result<Description, Fault> {
         not_before: milliseconds(certificate.validity().not_before.timestamp()),
         not_after: milliseconds(certificate.validity().not_after.timestamp()),
         serial: certificate.raw_serial_as_string(),
-        fingerprint: hexadecimal(digest.as_ref()),
+        fingerprint: hexadecimal(&fingerprint(der)?),
     })
 }
 
+/// SHA-256 of a certificate's DER form.
+pub fn fingerprint(der: &CertificateDer<'_>) -> Result<[u8; 32], Fault> {
+    let digest = rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256
+        .tls13()
+        .map(|suite| suite.common.hash_provider.hash(der))
+        .ok_or_else(|| Fault::internal("no SHA-256 in the TLS provider"))?;
+    digest.as_ref().try_into().map_err(Fault::internal)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The bytes of a certificate's public key.
-pub(crate) fn public_key_of(der: &CertificateDer<'_>) -> Result<Vec<u8>, Fault> {
+pub fn public_key_of(der: &CertificateDer<'_>) -> Result<Vec<u8>, Fault> {
     Ok(parse(der)?.public_key().subject_public_key.data.to_vec())
 }
 

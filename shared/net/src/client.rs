@@ -14,7 +14,7 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use supplysync_model::Fault;
+use supplysync_model::{Clock, Fault};
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -23,7 +23,8 @@ use tonic::transport::Channel;
 use tower::Service;
 
 use crate::certificate::Validity;
-use crate::material::TlsMaterial;
+use crate::join_token::FINGERPRINT_BYTES;
+use crate::material::{self, TlsMaterial};
 use crate::{http2, server, tls_fault};
 
 /// How long connecting may take, TLS included; satellite links need some seconds.
@@ -39,8 +40,12 @@ pub struct Endpoint {
 impl Endpoint {
     /// A server at `https://HOST:PORT`.
     pub fn new(url: &str, material: &TlsMaterial) -> Result<Endpoint, Fault> {
+        Endpoint::with(url, Tls::new(material)?)
+    }
+
+    fn with(url: &str, tls: Tls) -> Result<Endpoint, Fault> {
         let target = Target::parse(url)?;
-        let tls = Arc::new(ArcSwap::from_pointee(Tls::new(material)?));
+        let tls = Arc::new(ArcSwap::from_pointee(tls));
         let url = format!("https://{}", target.authority);
         Ok(Endpoint {
             url,
@@ -49,6 +54,20 @@ impl Endpoint {
                 tls,
             },
         })
+    }
+
+    /// The enrolment port of a network that this machine has not joined: it must be the primary's, of the authority with
+    /// this fingerprint (SHA-256).
+    pub fn pinned(
+        url: &str,
+        authority: [u8; FINGERPRINT_BYTES],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Endpoint, Fault> {
+        let tls = Tls {
+            config: material::pinned_config(authority, clock)?,
+            material: None,
+        };
+        Endpoint::with(url, tls)
     }
 
     /// The address, `https://HOST:PORT`.
@@ -142,14 +161,15 @@ fn invalid_url(url: &str) -> Fault {
 
 struct Tls {
     config: Arc<ClientConfig>,
-    material: TlsMaterial,
+    /// Ours; none before this machine has joined.
+    material: Option<TlsMaterial>,
 }
 
 impl Tls {
     fn new(material: &TlsMaterial) -> Result<Tls, Fault> {
         Ok(Tls {
             config: material.client_config()?,
-            material: material.clone(),
+            material: Some(material.clone()),
         })
     }
 }
@@ -175,7 +195,8 @@ impl Connector {
 
     async fn attempt(&self) -> Result<TlsStream<TcpStream>, Fault> {
         let (target, tls) = (&self.target, self.tls.load_full());
-        let failed = |error| failure(&target.authority, error, tls.material.validity());
+        let own = tls.material.as_ref().map(TlsMaterial::validity);
+        let failed = |error| failure(&target.authority, error, own);
         let addresses: Vec<_> = tokio::net::lookup_host((target.host.as_str(), target.port))
             .await
             .map_err(|error| {
@@ -203,7 +224,7 @@ impl Connector {
     }
 }
 
-fn failure(server: &str, error: io::Error, own: Validity) -> Fault {
+fn failure(server: &str, error: io::Error, own: Option<Validity>) -> Fault {
     if let Some(tls) = tls_fault::tls_error_in(&error) {
         return tls_fault::server_refused(server, tls, own).with_source(error);
     }

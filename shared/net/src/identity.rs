@@ -53,6 +53,14 @@ impl PeerIdentity {
         })
     }
 
+    /// Who it is whatever the role: `site/7`, `operator/ana`.
+    pub fn principal(&self) -> String {
+        match self {
+            PeerIdentity::Site(site) => format!("site/{site}"),
+            PeerIdentity::Operator { name, .. } => format!("operator/{name}"),
+        }
+    }
+
     /// The URI that stands for this identity in a certificate.
     pub fn uri(&self) -> String {
         match self {

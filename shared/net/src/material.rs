@@ -15,9 +15,15 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use supplysync_model::{Clock, Fault, FaultCode, Reason};
 
 use crate::certificate::{self, Description, Validity};
+use crate::client_check::ClientCheck;
 use crate::identity::PeerIdentity;
+use crate::join_token::FINGERPRINT_BYTES;
 use crate::pem_file;
+use crate::pinned::PinnedAuthority;
+use crate::revocation::Revocations;
 
+/// How long an expired certificate may still be renewed, and do nothing else: a clinic may be offline for weeks.
+pub const RENEWAL_GRACE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// The only protocol that we speak inside TLS.
 const ALPN: &[u8] = b"h2";
 
@@ -27,15 +33,31 @@ pub struct TlsMaterial {
     chain: Vec<CertificateDer<'static>>,
     key: Arc<PrivateKeyDer<'static>>,
     roots: Arc<RootCertStore>,
+    authorities: Vec<CertificateDer<'static>>,
     identity: PeerIdentity,
     leaf: Description,
     clock: Arc<dyn Clock>,
+    revocations: Revocations,
 }
 
 impl TlsMaterial {
     /// Reads the three PEM files. Files that are missing, unreadable or don't belong together are
     /// `CERTIFICATE_UNUSABLE`; so is a certificate that has expired. One that is not valid yet is `CLOCK_WRONG`.
     pub fn load(
+        certificate: &Path,
+        key: &Path,
+        authority: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<TlsMaterial, Fault> {
+        let material = TlsMaterial::load_even_expired(certificate, key, authority, clock)?;
+        match material.validity() {
+            Validity::Expired => Err(material.expired(certificate)),
+            _ => Ok(material),
+        }
+    }
+
+    /// The same, and one that has expired is read too: it may still be renewed, and its site's users still served.
+    pub fn load_even_expired(
         certificate: &Path,
         key: &Path,
         authority: &Path,
@@ -50,8 +72,9 @@ impl TlsMaterial {
             )
         })?;
         let mut roots = RootCertStore::empty();
-        for root in pem_file::read_certificates(authority)? {
-            roots.add(root).map_err(|error| {
+        let authorities = pem_file::read_certificates(authority)?;
+        for root in &authorities {
+            roots.add(root.clone()).map_err(|error| {
                 pem_file::unusable(authority, "is not an authority's certificate").with_source(error)
             })?;
         }
@@ -60,13 +83,32 @@ impl TlsMaterial {
             chain,
             key: key_der,
             roots: Arc::new(roots),
+            authorities,
             identity,
             leaf,
             clock,
+            revocations: Revocations::default(),
         };
         material.check_pair(certificate, key)?;
-        material.check_validity(certificate)?;
+        material.check_begun(certificate)?;
         Ok(material)
+    }
+
+    /// The same, and listeners refuse what is revoked.
+    #[must_use]
+    pub fn refusing(self, revocations: Revocations) -> TlsMaterial {
+        TlsMaterial { revocations, ..self }
+    }
+
+    /// The same, and listeners refuse what those of `other` refuse.
+    #[must_use]
+    pub fn refusing_as(self, other: &TlsMaterial) -> TlsMaterial {
+        self.refusing(other.revocations.clone())
+    }
+
+    /// Whether certificate and authorities are the same.
+    pub fn same_as(&self, other: &TlsMaterial) -> bool {
+        self.chain == other.chain && self.authorities == other.authorities && self.key == other.key
     }
 
     /// Whom our certificate names.
@@ -91,16 +133,39 @@ impl TlsMaterial {
 
     /// For a listener: clients must show a certificate of our authority.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, Fault> {
+        self.listener(true, Duration::ZERO, self.chain.clone())
+    }
+
+    /// For the enrolment port: a client may come without a certificate, or with one that expired not long ago. The
+    /// authorities are sent along, as who joins has none yet and knows its own by the fingerprint.
+    pub fn enrolment_config(&self) -> Result<Arc<ServerConfig>, Fault> {
+        let mut chain = self.chain.clone();
+        chain.extend(self.authorities.iter().cloned());
+        self.listener(false, RENEWAL_GRACE, chain)
+    }
+
+    fn listener(
+        &self,
+        mandatory: bool,
+        grace: Duration,
+        chain: Vec<CertificateDer<'static>>,
+    ) -> Result<Arc<ServerConfig>, Fault> {
         let provider = provider();
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&provider))
                 .build()
                 .map_err(Fault::internal)?;
+        let verifier = Arc::new(ClientCheck {
+            chain: verifier,
+            revocations: self.revocations.clone(),
+            mandatory,
+            grace,
+        });
         let mut config = ServerConfig::builder_with_details(provider, self.time())
             .with_protocol_versions(&[&TLS13])
             .map_err(Fault::internal)?
             .with_client_cert_verifier(verifier)
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
+            .with_single_cert(chain, self.key.clone_key())
             .map_err(|error| certificate_unusable("this server's certificate").with_source(error))?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         // A resumed session would carry a certificate over without checking it again.
@@ -136,17 +201,19 @@ impl TlsMaterial {
         })
     }
 
-    fn check_validity(&self, path: &Path) -> Result<(), Fault> {
+    fn expired(&self, path: &Path) -> Fault {
+        let why = format!(
+            "expired at {}, and this machine's clock says {}; correct the clock if it is wrong, else issue a new certificate",
+            self.leaf.not_after,
+            self.clock.now()
+        );
+        pem_file::unusable(path, &why)
+    }
+
+    fn check_begun(&self, path: &Path) -> Result<(), Fault> {
         let now = self.clock.now();
         match self.leaf.validity(now) {
-            Validity::Valid => Ok(()),
-            Validity::Expired => Err(pem_file::unusable(
-                path,
-                &format!(
-                    "expired at {}, and this machine's clock says {now}; correct the clock if it is wrong, else issue a new certificate",
-                    self.leaf.not_after
-                ),
-            )),
+            Validity::Valid | Validity::Expired => Ok(()),
             Validity::NotYet => Err(Fault::new(
                 FaultCode::FailedPrecondition,
                 Reason::CLOCK_WRONG,
@@ -167,6 +234,26 @@ impl fmt::Debug for TlsMaterial {
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
+}
+
+/// For a dialler that has no certificate yet: the server must be the primary, of the authority with this fingerprint.
+pub(crate) fn pinned_config(
+    fingerprint: [u8; FINGERPRINT_BYTES],
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<ClientConfig>, Fault> {
+    let verifier = PinnedAuthority {
+        fingerprint,
+        provider: provider(),
+    };
+    let mut config = ClientConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
+        .with_protocol_versions(&[&TLS13])
+        .map_err(Fault::internal)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use supplysync_model::{Fault, FaultCode, Reason};
@@ -58,6 +60,23 @@ pub fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     }
     PrivateKeyDer::from_pem_slice(&bytes)
         .map_err(|error| unusable(path, "holds no private key that can be read (PEM)").with_source(error))
+}
+
+/// A certificate as PEM.
+pub fn certificate_pem(der: &CertificateDer<'_>) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for line in text.as_bytes().chunks(64) {
+        pem += &String::from_utf8_lossy(line);
+        pem.push('\n');
+    }
+    pem + "-----END CERTIFICATE-----\n"
+}
+
+/// Every certificate of a PEM text; `None` if there is none or one is damaged.
+pub fn parse_certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    read.ok().filter(|read| !read.is_empty())
 }
 
 /// A certificate or key that is there but can't be used.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,14 +12,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures::{Stream, StreamExt};
 use rustls::ServerConfig;
+use rustls_pki_types::CertificateDer;
 use socket2::{SockRef, TcpKeepalive};
-use supplysync_model::{Fault, Reason};
+use supplysync_model::{Fault, Reason, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use crate::certificate::{self, Description};
 use crate::identity::PeerIdentity;
 use crate::material::TlsMaterial;
 use crate::tls_fault;
@@ -32,29 +35,61 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// TCP probes after this much silence.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// What a sort of listener asks of its callers, and knows of each.
+pub trait Peer: Clone + Send + Sync + Unpin + Sized + 'static {
+    /// What the listener shows, and whom it lets in.
+    fn config(material: &TlsMaterial) -> Result<Arc<ServerConfig>, Fault>;
+
+    /// Reads who has come. The certificate, if one was shown, has been verified.
+    fn read(ends: Ends, certificate: Option<&CertificateDer<'_>>) -> Result<Self, Fault>;
+}
+
+/// The two addresses of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Theirs.
+    pub address: SocketAddr,
+    /// Ours.
+    pub local: SocketAddr,
+}
+
 /// A bound listener with its TLS configuration.
-pub struct Server {
+pub struct Server<P = PeerInfo> {
     listener: TcpListener,
     address: SocketAddr,
     config: TlsHandle,
+    peers: PhantomData<fn() -> P>,
 }
 
 /// Replaces a listener's certificate and authority while it runs; connections that are open stay.
 #[derive(Clone)]
-pub struct TlsHandle(Arc<ArcSwap<ServerConfig>>);
+pub struct TlsHandle {
+    config: Arc<ArcSwap<ServerConfig>>,
+    make: fn(&TlsMaterial) -> Result<Arc<ServerConfig>, Fault>,
+}
 
 impl TlsHandle {
     /// From now on, handshakes use this.
     pub fn replace(&self, material: &TlsMaterial) -> Result<(), Fault> {
-        self.0.store(material.server_config()?);
+        self.config.store((self.make)(material)?);
         Ok(())
     }
 }
 
 impl Server {
-    /// Binds `address` (port 0: any free one). `ADDRESS_UNAVAILABLE` when that can't be.
+    /// Binds `address` (port 0: any free one) for callers with a certificate. `ADDRESS_UNAVAILABLE` when that can't be.
     pub async fn bind(address: SocketAddr, material: &TlsMaterial) -> Result<Server, Fault> {
-        let config = TlsHandle(Arc::new(ArcSwap::new(material.server_config()?)));
+        Server::bind_for(address, material).await
+    }
+}
+
+impl<P: Peer> Server<P> {
+    /// The same for another sort of callers.
+    pub async fn bind_for(address: SocketAddr, material: &TlsMaterial) -> Result<Server<P>, Fault> {
+        let config = TlsHandle {
+            config: Arc::new(ArcSwap::new(P::config(material)?)),
+            make: P::config,
+        };
         let unavailable = |error| Fault::address_unavailable(address, error);
         let listener = TcpListener::bind(address).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
@@ -62,6 +97,7 @@ impl Server {
             listener,
             address,
             config,
+            peers: PhantomData,
         })
     }
 
@@ -76,14 +112,14 @@ impl Server {
     }
 
     /// Verified connections, for `serve_with_incoming_shutdown`. Those that fail are logged and left out.
-    pub fn incoming(self) -> impl Stream<Item = Result<Connection, Infallible>> + Send {
-        let config = self.config;
+    pub fn incoming(self) -> impl Stream<Item = Result<Connection<P>, Infallible>> + Send {
+        let config = self.config.config;
         let accepted = futures::stream::unfold(self.listener, |listener| async {
             let accepted = accept(&listener).await;
             Some((accepted, listener))
         });
         accepted
-            .map(move |(stream, address)| handshake(config.0.load_full(), stream, address))
+            .map(move |(stream, address)| handshake(config.load_full(), stream, address))
             .buffer_unordered(MAX_HANDSHAKES)
             .filter_map(|connection| std::future::ready(connection.map(Ok)))
     }
@@ -101,7 +137,11 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-async fn handshake(config: Arc<ServerConfig>, stream: TcpStream, address: SocketAddr) -> Option<Connection> {
+async fn handshake<P: Peer>(
+    config: Arc<ServerConfig>,
+    stream: TcpStream,
+    address: SocketAddr,
+) -> Option<Connection<P>> {
     let attempt = tokio::time::timeout(HANDSHAKE_TIMEOUT, verify(config, stream, address));
     let fault = match attempt.await {
         Ok(Ok(connection)) => return Some(connection),
@@ -116,30 +156,22 @@ async fn handshake(config: Arc<ServerConfig>, stream: TcpStream, address: Socket
     None
 }
 
-pub(crate) async fn verify(
+pub(crate) async fn verify<P: Peer>(
     config: Arc<ServerConfig>,
     stream: TcpStream,
     address: SocketAddr,
-) -> Result<Connection, Fault> {
+) -> Result<Connection<P>, Fault> {
     let local = tune(&stream)
         .and_then(|()| stream.local_addr())
         .map_err(Fault::internal)?;
     let accepted = TlsAcceptor::from(config).accept(stream).await;
     let tls = accepted.map_err(|error| tls_fault::client_refused(&error).with_source(error))?;
     let (_, session) = tls.get_ref();
-    // rustls lets nobody through without one; were that to change, this still would not.
-    let leaf = session
-        .peer_certificates()
-        .and_then(<[_]>::first)
-        .ok_or_else(|| tls_fault::client_refused(&io::ErrorKind::UnexpectedEof.into()))?;
-    let identity = PeerIdentity::of_certificate(leaf)?;
+    let leaf = session.peer_certificates().and_then(<[_]>::first);
+    let peer = P::read(Ends { address, local }, leaf)?;
     Ok(Connection {
-        tls,
-        peer: PeerInfo {
-            address,
-            local,
-            identity,
-        },
+        tls: Box::new(tls),
+        peer,
     })
 }
 
@@ -161,30 +193,89 @@ pub struct PeerInfo {
     pub local: SocketAddr,
     /// Whom their verified certificate names.
     pub identity: PeerIdentity,
+    /// When that certificate was issued.
+    pub issued_at: Timestamp,
+}
+
+impl Peer for PeerInfo {
+    fn config(material: &TlsMaterial) -> Result<Arc<ServerConfig>, Fault> {
+        material.server_config()
+    }
+
+    fn read(ends: Ends, certificate: Option<&CertificateDer<'_>>) -> Result<PeerInfo, Fault> {
+        // rustls lets nobody through without one; were that to change, this still would not.
+        let leaf =
+            certificate.ok_or_else(|| tls_fault::client_refused(&io::ErrorKind::UnexpectedEof.into()))?;
+        Ok(PeerInfo {
+            address: ends.address,
+            local: ends.local,
+            identity: PeerIdentity::of_certificate(leaf)?,
+            issued_at: certificate::describe(leaf)?.issued_at(),
+        })
+    }
+}
+
+/// Who has come to the enrolment port, where nobody needs a certificate; a request extension of every call there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// The two addresses.
+    pub ends: Ends,
+    /// The certificate that was shown: ours, and expired within the grace at the most.
+    pub certificate: Option<Shown>,
+}
+
+/// A verified certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Whom it names.
+    pub identity: PeerIdentity,
+    /// What it says.
+    pub description: Description,
+    /// The bytes of its public key.
+    pub public_key: Vec<u8>,
+}
+
+impl Peer for Visitor {
+    fn config(material: &TlsMaterial) -> Result<Arc<ServerConfig>, Fault> {
+        material.enrolment_config()
+    }
+
+    fn read(ends: Ends, certificate: Option<&CertificateDer<'_>>) -> Result<Visitor, Fault> {
+        let certificate = match certificate {
+            Some(leaf) => Some(Shown {
+                identity: PeerIdentity::of_certificate(leaf)?,
+                description: certificate::describe(leaf)?,
+                public_key: certificate::public_key_of(leaf)?,
+            }),
+            None => None,
+        };
+        Ok(Visitor { ends, certificate })
+    }
 }
 
 /// A connection whose peer is known.
-pub struct Connection {
-    tls: TlsStream<TcpStream>,
-    peer: PeerInfo,
+pub struct Connection<P = PeerInfo> {
+    /// In a box: those who serve it hold it in more than one place at a time, each as large as all of this.
+    tls: Box<TlsStream<TcpStream>>,
+    peer: P,
 }
 
-impl Connection {
+impl<P> Connection<P> {
     /// Who is at the other end.
-    pub fn peer(&self) -> &PeerInfo {
+    pub fn peer(&self) -> &P {
         &self.peer
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = PeerInfo;
+impl<P: Peer> Connected for Connection<P> {
+    type ConnectInfo = P;
 
-    fn connect_info(&self) -> PeerInfo {
+    fn connect_info(&self) -> P {
         self.peer.clone()
     }
 }
 
-impl AsyncRead for Connection {
+impl<P: Unpin> AsyncRead for Connection<P> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -194,7 +285,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<P: Unpin> AsyncWrite for Connection<P> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.tls).poll_write(cx, bytes)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use supplysync_model::{Fault, FaultCode, Reason, SyncId, Timestamp};
 
@@ -16,6 +17,37 @@ const MAX_ENTRIES: usize = 4_096;
 
 /// Who failed: whom the certificate names, and from where.
 pub(crate) type Key = (SyncId, Option<IpAddr>);
+
+/// Attempts of callers that nothing but their address tells apart.
+#[derive(Debug, Default)]
+pub struct AddressThrottle(Mutex<Throttle>);
+
+impl AddressThrottle {
+    /// `RATE_LIMITED` while callers from there must wait.
+    pub fn check(&self, address: IpAddr, now: Timestamp) -> Result<(), Fault> {
+        self.lock().check(&key_of(address), now)
+    }
+
+    /// Counts a failure.
+    pub fn failed(&self, address: IpAddr, now: Timestamp) {
+        self.lock().failed(key_of(address), now);
+    }
+
+    /// Forgets the failures from there.
+    pub fn passed(&self, address: IpAddr) {
+        self.lock().passed(&key_of(address));
+    }
+
+    /// What is behind the lock is never left half changed.
+    fn lock(&self) -> MutexGuard<'_, Throttle> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody shows a certificate there, so all are the same site: none.
+fn key_of(address: IpAddr) -> Key {
+    (SyncId::PRIMARY, Some(address))
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {

@@ -65,8 +65,12 @@ fn client_certificate(why: &CertificateError) -> Fault {
 }
 
 /// Why a client could not agree with the server it dialled. `own` is where our own certificate stands by our clock.
-pub(crate) fn server_refused(server: &str, error: &TlsError, own: Validity) -> Fault {
+pub(crate) fn server_refused(server: &str, error: &TlsError, own: Option<Validity>) -> Fault {
     match error {
+        TlsError::InvalidCertificate(CertificateError::UnknownIssuer) if own.is_none() => unusable(format!(
+            "{server} is not the primary that the join token is for: its certificate is of another authority, or it is not a primary; \
+             check the token, and whether the address leads to the right server"
+        )),
         TlsError::InvalidCertificate(why) => server_certificate(server, why),
         TlsError::AlertReceived(alert) => alert_received(server, *alert, own),
         TlsError::PeerIncompatible(_) | TlsError::NoApplicationProtocol => unusable(format!(
@@ -116,7 +120,7 @@ fn server_certificate(server: &str, why: &CertificateError) -> Fault {
     }
 }
 
-fn alert_received(server: &str, alert: AlertDescription, own: Validity) -> Fault {
+fn alert_received(server: &str, alert: AlertDescription, own: Option<Validity>) -> Fault {
     match alert {
         AlertDescription::CertificateRequired => {
             required(format!("{server} asks for a certificate and got none"))
@@ -124,8 +128,14 @@ fn alert_received(server: &str, alert: AlertDescription, own: Validity) -> Fault
         AlertDescription::UnknownCA | AlertDescription::DecryptError => required(format!(
             "{server} does not know the authority that issued our certificate; use one that its `certs issue` made"
         )),
-        AlertDescription::CertificateRevoked => required(format!("{server} has revoked our certificate")),
-        AlertDescription::CertificateExpired if own == Validity::Valid => clock_wrong(format!(
+        AlertDescription::CertificateRevoked => Fault::new(
+            FaultCode::Unauthenticated,
+            Reason::CERTIFICATE_REVOKED,
+            format!(
+                "{server} has revoked our certificate; ask the administrator of the primary for a fresh join token (`sites token`)"
+            ),
+        ),
+        AlertDescription::CertificateExpired if own == Some(Validity::Valid) => clock_wrong(format!(
             "{server} says that our certificate is not valid at this time, but by our clock it is; one of the two clocks is wrong"
         )),
         AlertDescription::CertificateExpired => required(format!(

@@ -2,7 +2,7 @@
 
 use supplysync_net::{AccessTable, Caller, Role};
 
-use Caller::{Operator, Site};
+use Caller::{Operator, Site, Visitor};
 use Role::{Admin, Editor, Viewer};
 
 /// Service, its methods, and who may call them (operators with a higher role too).
@@ -82,19 +82,34 @@ const RULES: &[(&str, &[&str], Caller)] = &[
     // It names people and addresses, and says who tried what.
     (
         "supplysync.v1.DiagnosticsService",
-        &["ListAuditLog"],
+        &["ListAuditLog", "ResolveQuarantine"],
         Operator(Admin),
     ),
     (
         "supplysync.v1.SiteService",
-        &["ListSites", "GetSite"],
+        &["ListSites", "GetSite", "ListMoves"],
         Operator(Viewer),
     ),
     (
         "supplysync.v1.SiteService",
-        &["AddSite", "AssignStore", "SetCopies", "UpdateSite", "RemoveSite"],
+        &[
+            "AddSite",
+            "AssignStore",
+            "MoveStore",
+            "CancelMove",
+            "SetCopies",
+            "UpdateSite",
+            "RemoveSite",
+        ],
         Operator(Admin),
     ),
+    (
+        "supplysync.v1.SiteService",
+        &["CreateJoinToken", "RevokeSite"],
+        Operator(Admin),
+    ),
+    // On a port of its own, where what is shown is a join token, or a certificate that may have expired.
+    ("supplysync.v1.EnrolmentService", &["Enrol", "Renew"], Visitor),
     // Whoever holds the authorisation code may unlock, and change what it unlocks, admin or not: the code is what is
     // asked for.
     (
@@ -208,15 +223,22 @@ mod tests {
             let for_admins = [
                 "AddSite",
                 "AssignStore",
+                "MoveStore",
+                "CancelMove",
                 "SetCopies",
+                "CreateJoinToken",
+                "RevokeSite",
                 "UpdateSite",
                 "RemoveSite",
                 "ListAuditLog",
+                "ResolveQuarantine",
             ]
             .contains(&method);
+            let for_visitors = path.contains("EnrolmentService");
+            assert_eq!(table.check_visitor(&path).is_ok(), for_visitors, "{path}");
             let reads = !for_admins && reads.iter().any(|start| method.starts_with(start));
             assert_eq!(table.check(&path, &viewer).is_ok(), reads, "{path}");
-            let others = for_admins || method == "Sync";
+            let others = for_admins || for_visitors || method == "Sync";
             assert_eq!(table.check(&path, &editor).is_ok(), !others, "{path}");
             assert_eq!(table.check(&path, &site).is_ok(), method == "Sync", "{path}");
         }

@@ -2,6 +2,7 @@
 //! Not here: what only a primary or only a satellite does (their own crates), SQL (`store`), protocol rules (`sync-core`).
 
 pub mod access;
+pub mod certificates;
 pub mod cli;
 pub mod command;
 pub mod serve;

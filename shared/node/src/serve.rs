@@ -12,8 +12,9 @@ use supplysync_api::v1::report_service_server::{self, ReportServiceServer};
 use supplysync_api::v1::stock_service_server::{self, StockServiceServer};
 use supplysync_api::{FILE_DESCRIPTOR_SET, fault};
 use supplysync_model::{Fault, FaultCode, Reason};
+use supplysync_net::certificate::Validity;
 use supplysync_net::http2::{self, MAX_MESSAGE_BYTES};
-use supplysync_net::{AccessLayer, PeerIdentity, Server, TlsMaterial};
+use supplysync_net::{AccessLayer, PeerIdentity, Revocations, Server, TlsMaterial};
 use supplysync_runtime::health::Condition;
 use supplysync_runtime::{Context, Health, OnEnd};
 use supplysync_store::{Store, StoreConfig, StoreDeps};
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tonic::service::{Routes, RoutesBuilder};
 
 use crate::access;
+use crate::certificates::Certificates;
 use crate::cli::settings::{ListenSection, TlsSection};
 use crate::command::preferences::PreferenceBook;
 use crate::service::diagnostics::Diagnostics;
@@ -56,6 +58,8 @@ pub struct Site {
     pub listen: ListenSection,
     /// The database.
     pub database: StoreConfig,
+    /// Whose certificates are refused; a satellite knows none.
+    pub revocations: Revocations,
 }
 
 /// What stands before services are added.
@@ -64,8 +68,8 @@ pub struct Foundation {
     pub context: Context,
     /// The site's database.
     pub store: Store,
-    /// The site's certificate.
-    pub material: TlsMaterial,
+    /// The site's certificate, and who is told when it changes.
+    pub certificates: Certificates,
     /// Synchronisation, for handlers and sessions.
     pub control: SyncControl,
     /// Whatever uses the database beside the services: it is closed when these have ended.
@@ -73,6 +77,7 @@ pub struct Foundation {
     server: Server,
     health: SocketAddr,
     serving: Condition,
+    revocations: Revocations,
 }
 
 impl Foundation {
@@ -80,9 +85,23 @@ impl Foundation {
     /// do; nothing is changed before all of it holds, but for migrations of an older database.
     pub async fn lay(site: Site, context: Context) -> Result<Foundation, Fault> {
         let tls = &site.tls;
-        let material = TlsMaterial::load(&tls.certificate, &tls.key, &tls.authority, context.clock.clone())?;
+        let material = match site.role {
+            SiteRole::Primary => TlsMaterial::load,
+            // One that expired while the clinic was offline may still be renewed, and its users go on meanwhile.
+            SiteRole::Satellite => TlsMaterial::load_even_expired,
+        }(&tls.certificate, &tls.key, &tls.authority, context.clock.clone())?;
+        if material.validity() == Validity::Expired {
+            tracing::error!(
+                expired = %material.description().not_after,
+                "this site's certificate has expired: it serves its users and asks for a new one, but can't synchronise until it has it"
+            );
+        }
+        let material = material.refusing(site.revocations.clone());
         let health = Health::bind(site.listen.health).await?;
         let server = Server::bind(site.listen.grpc, &material).await?;
+        let certificates = Certificates::new(material, site.tls.clone());
+        let tls = server.tls();
+        certificates.also(move |material| tls.replace(material));
         let serving = context.readiness.condition("serving");
         let (readiness, stop) = (context.readiness.clone(), context.stop.clone());
         let health_address = health.local_addr();
@@ -94,7 +113,7 @@ impl Foundation {
             random: context.random.clone(),
         };
         let store = Store::open(site.database, deps).await?;
-        if let Err(fault) = check_identity(&store, site.role, &material) {
+        if let Err(fault) = check_identity(&store, site.role, &certificates.present()) {
             store.close().await;
             return Err(fault);
         }
@@ -110,12 +129,13 @@ impl Foundation {
         Ok(Foundation {
             context,
             store,
-            material,
+            certificates,
             control: SyncControl::default(),
             users: TaskTracker::new(),
             server,
             health: health_address,
             serving,
+            revocations: site.revocations,
         })
     }
 
@@ -183,12 +203,15 @@ impl Foundation {
             "serving"
         );
         let tasks = self.context.tasks.clone();
+        let following = self.certificates.clone().follow(self.context.stop.clone());
+        tasks.spawn("follow certificates", OnEnd::Critical, following);
         tasks.spawn("grpc server", OnEnd::Critical, self.run(routes));
     }
 
     async fn run(self, routes: Routes) -> Result<(), Fault> {
         let stop = self.context.stop.clone();
-        let layer = AccessLayer::new(access::table(), |fault| fault::to_status(&fault).into_http());
+        let layer = AccessLayer::new(access::table(), |fault| fault::to_status(&fault).into_http())
+            .refusing(self.revocations.clone());
         let serving = http2::server()
             .layer(layer)
             .add_routes(routes)

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod config;
 pub mod health;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
 pub mod service;
 pub mod tasks;

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::health::Readiness;
-use crate::memory;
 use crate::tasks::{OnEnd, Tasks};
 use crate::telemetry::{self, LogConfig};
 
@@ -54,7 +53,8 @@ where
     S: FnOnce(Context) -> F,
     F: Future<Output = Result<(), Fault>> + Send + 'static,
 {
-    memory::keep_few_arenas();
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    crate::memory::keep_little();
     let outcome = telemetry::init(log).and_then(|()| {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime

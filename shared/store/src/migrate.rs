@@ -10,7 +10,7 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 
 use crate::connect::Pools;
 use crate::fault::database;
-use crate::{NewIdentity, projection, raw, schema};
+use crate::{NewIdentity, enrolment, moves, projection, raw, schema};
 
 /// "Ssyn": SQLite's application_id of our files.
 const APPLICATION_ID: i32 = 0x5373_796e;
@@ -18,7 +18,12 @@ const APPLICATION_ID: i32 = 0x5373_796e;
 const MIGRATION_LOCK: i64 = 0x5373_796e_6d69_6772;
 
 /// Each version's statements; the version is the place in the list, from 1. Never change one that was released.
-const MIGRATIONS: &[&[&str]] = &[schema::RECORD_STORE, projection::SCHEMA];
+const MIGRATIONS: &[&[&str]] = &[
+    schema::RECORD_STORE,
+    projection::SCHEMA,
+    moves::SCHEMA,
+    enrolment::SCHEMA,
+];
 
 /// What a database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

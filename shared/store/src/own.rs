@@ -110,15 +110,19 @@ impl WriteTx {
     }
 
     /// P1: the ownership that each channel is written under, or a refusal that names the owner.
-    async fn epochs(&self, changes: &[OwnChange]) -> Result<HashMap<Channel, Epoch>, Fault> {
+    async fn epochs(&mut self, changes: &[OwnChange]) -> Result<HashMap<Channel, Epoch>, Fault> {
         let channels: HashSet<_> = changes.iter().map(|change| change.body.channel()).collect();
         let assignments = self
             .assignments_now(channels.iter().filter_map(|channel| channel.store()))
             .await?;
+        let tenures = self.tenures(assignments.values()).await?;
         let mut epochs = HashMap::with_capacity(channels.len());
         for channel in channels {
             let assignment = channel.store().and_then(|store| assignments.get(&store));
-            may_write(channel, self.sync_id(), assignment).map_err(|reason| refusal(reason, assignment))?;
+            let tenure = channel.store().and_then(|store| tenures.get(&store));
+            let tenure = tenure.copied().unwrap_or_default();
+            may_write(channel, self.sync_id(), assignment, tenure)
+                .map_err(|reason| refusal(reason, assignment))?;
             let epoch = match assignment {
                 Some(assignment) => assignment.epoch,
                 None => Epoch {
@@ -128,6 +132,7 @@ impl WriteTx {
             };
             epochs.insert(channel, epoch);
         }
+        self.take_over(assignments.values()).await?;
         Ok(epochs)
     }
 
@@ -241,6 +246,9 @@ fn refusal(reason: Reason, assignment: Option<&Assignment>) -> Fault {
         ),
         (Reason::STORE_DRAINING, _) => {
             "the store is being moved to another site: wait until the move is done".to_owned()
+        }
+        (Reason::STORE_NOT_HERE_YET, _) => {
+            "the store was moved here, and its data are not all here yet: wait until they are".to_owned()
         }
         _ => "the store is not active on any site yet: assign it on the primary".to_owned(),
     };

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use supplysync_model::{Fault, Reason, Record, RecordHash, RecordKey, SyncId};
 use supplysync_sync_core::Refusal;
+use uuid::Uuid;
 
 use crate::WriteTx;
 use crate::fault::{damaged, database};
@@ -103,6 +104,22 @@ impl WriteTx {
             for (sql, values) in by_keys(self.conn().backend(), &head, ids) {
                 self.conn().execute(sql, values).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends the quarantine of one entry, saying how; a move that waited for it goes on.
+    pub async fn resolve_quarantine(&mut self, id: Uuid, resolution: &str) -> Result<(), Fault> {
+        let sql =
+            "UPDATE quarantine SET resolved_at = $2, resolution = $3 WHERE id = $1 AND resolved_at IS NULL";
+        let values = vec![
+            id.as_bytes().to_vec().into(),
+            self.now().0.into(),
+            resolution.into(),
+        ];
+        self.conn().execute(sql, values).await?;
+        if self.sync_id().is_primary() {
+            self.advance_moves().await?;
         }
         Ok(())
     }

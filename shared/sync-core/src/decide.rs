@@ -81,8 +81,27 @@ fn version(record: &Record) -> (Epoch, u64) {
     (record.epoch, record.revision)
 }
 
+/// What a site itself keeps of a store's activation; read only where the assignment alone does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tenure {
+    /// The version of the draining assignment that this site has aborted by itself.
+    pub aborted: Option<u64>,
+    /// Whether what came with the hand-over is all here, or was when this site began to write under this epoch.
+    pub taken_over: bool,
+}
+
+/// Whether [`may_write`] needs the site's [`Tenure`] to judge this assignment.
+pub fn tenure_matters(site: SyncId, assignment: &Assignment) -> bool {
+    assignment.site == site && (assignment.state != AssignmentState::Active || assignment.hand_over.is_some())
+}
+
 /// P1: whether `site` may write records of `channel`, under the present assignment of its store.
-pub fn may_write(channel: Channel, site: SyncId, assignment: Option<&Assignment>) -> Result<(), Reason> {
+pub fn may_write(
+    channel: Channel,
+    site: SyncId,
+    assignment: Option<&Assignment>,
+    tenure: Tenure,
+) -> Result<(), Reason> {
     if channel.store().is_none() {
         return if site.is_primary() {
             Ok(())
@@ -93,7 +112,14 @@ pub fn may_write(channel: Channel, site: SyncId, assignment: Option<&Assignment>
     match assignment {
         None => Err(Reason::STORE_NOT_ASSIGNED),
         Some(assignment) if assignment.site != site => Err(Reason::STORE_NOT_ACTIVE_HERE),
-        Some(assignment) if assignment.state != AssignmentState::Active => Err(Reason::STORE_DRAINING),
+        Some(assignment)
+            if assignment.state != AssignmentState::Active && tenure.aborted != Some(assignment.version) =>
+        {
+            Err(Reason::STORE_DRAINING)
+        }
+        Some(assignment) if assignment.hand_over.is_some() && !tenure.taken_over => {
+            Err(Reason::STORE_NOT_HERE_YET)
+        }
         Some(_) => Ok(()),
     }
 }

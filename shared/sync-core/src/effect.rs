@@ -1,8 +1,10 @@
 //! What goes into a session machine and what comes out. The services' driver and the simulator both speak this.
 
-use supplysync_model::{Channel, Checkpoint, Digest, Fault, Incarnation, Seq, SyncId, Timestamp};
+use supplysync_model::{
+    Channel, Checkpoint, Digest, Fault, Incarnation, MoveReport, Seq, StoreId, SyncId, Timestamp,
+};
 
-use crate::{Cursor, Hello, Page, Part, Refusal, Refused, Served};
+use crate::{Cursor, Hello, MoveNoted, Page, Part, Refusal, Refused, Served};
 
 /// Numbers the operations of one session; a completion with an old number is ignored.
 pub type OpId = u64;
@@ -120,6 +122,19 @@ pub struct PeerState {
     pub refuse: Option<Refused>,
 }
 
+/// What a satellite has to do and to say about moves; one read, in which it promises what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MovesRead {
+    /// The channels to push now, in rank order.
+    pub push: Vec<Channel>,
+    /// What it answers to the moves that concern it.
+    pub reports: Vec<MoveReport>,
+    /// Stores on their way to this site: their channels must be served before it can answer.
+    pub awaited: Vec<StoreId>,
+    /// Whether a store is on its way from or to this site, so that what comes or is acknowledged may be the cue.
+    pub open: bool,
+}
+
 /// What happens to a session.
 #[derive(Debug)]
 pub enum Input<M> {
@@ -154,6 +169,10 @@ pub enum Input<M> {
     AckRecorded(OpId),
     /// The cursors are forgotten, after [`Effect::Forget`] (satellite only).
     Forgotten(OpId),
+    /// What there is to say about moves, after [`Effect::ReadMoves`] (satellite only).
+    MovesRead(OpId, MovesRead),
+    /// A report is durable, after [`Effect::RecordMove`] (primary only).
+    MoveRecorded(OpId, MoveNoted),
     /// An operation failed.
     Failed(OpId, Fault),
     /// The channels to serve (primary) or to push (satellite) have changed.
@@ -191,6 +210,10 @@ pub enum Effect<M> {
     /// Forget the cursors of channels no longer served (satellite only); answered by [`Input::Forgotten`], because
     /// what comes next may begin one of them afresh.
     Forget(OpId, Vec<Channel>),
+    /// Read what there is to say about moves; what is promised by it is durable (satellite only).
+    ReadMoves(OpId),
+    /// Store a report on a move, and hand the store over if nothing is missing (primary only).
+    RecordMove(OpId, MoveReport),
     /// (Re)arm a timer, at a time of the machine's clock.
     SetTimer(TimerId, Timestamp),
     /// Disarm it.

@@ -12,16 +12,20 @@ mod part;
 mod session;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+mod store_move;
 
 pub use backoff::full_jitter;
 pub use chain::{Salt, extend_chain};
 pub use cursor::Cursor;
-pub use decide::{Refusal, Verdict, decide_pull, decide_push, may_write};
+pub use decide::{Refusal, Tenure, Verdict, decide_pull, decide_push, may_write, tenure_matters};
 pub use effect::{
-    ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, OpId,
-    PageRequest, PeerState, Report, TimerId,
+    ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, MovesRead,
+    OpId, PageRequest, PeerState, Report, TimerId,
 };
 pub use hash::{BUCKETS, body_hash, bucket_of, record_hash, seal};
-pub use message::{Ack, ChannelAck, Hello, PrimaryMessage, Refused, SatelliteMessage, Served, Welcome};
+pub use message::{
+    Ack, ChannelAck, Hello, MoveNoted, PrimaryMessage, Refused, SatelliteMessage, Served, Welcome,
+};
 pub use part::{Batch, OwnerProof, Page, Part};
 pub use session::{Mode, SessionLimits, primary, satellite};
+pub use store_move::{MoveFacts, MoveWait, OwnSide, answer, begun, called_off, judge_move};

@@ -1,6 +1,6 @@
 //! What the two ends say to each other. The wire form is in the `.proto` files; these are the same words, checked.
 
-use supplysync_model::{Channel, Checkpoint, Digest, Incarnation, SyncId};
+use supplysync_model::{Channel, Checkpoint, Digest, Incarnation, MoveReport, Seq, StoreId, SyncId};
 
 use crate::{Batch, Cursor, Refusal};
 
@@ -100,6 +100,17 @@ pub struct Ack {
     pub head: Checkpoint,
 }
 
+/// A report on a move is durable at the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveNoted {
+    /// The store.
+    pub store: StoreId,
+    /// The version that the report answered.
+    pub version: u64,
+    /// The primary's head once it has drawn its conclusion: a session that ends by itself waits for it.
+    pub seq: Seq,
+}
+
 /// From satellite to primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SatelliteMessage {
@@ -116,6 +127,8 @@ pub enum SatelliteMessage {
     Batch(Batch),
     /// Acknowledges a pull.
     Ack(Ack),
+    /// Answers a step of a move; one at a time.
+    Move(MoveReport),
     /// Still here.
     Heartbeat,
     /// Ends in order.
@@ -137,6 +150,8 @@ pub enum PrimaryMessage {
     Batch(Batch),
     /// Acknowledges a push.
     Ack(Ack),
+    /// Acknowledges a report on a move.
+    MoveNoted(MoveNoted),
     /// Still here.
     Heartbeat,
     /// Ends in order.

@@ -20,7 +20,7 @@ async fn handshake(server: &TlsMaterial, client: Arc<ClientConfig>) -> Result<Pe
             .await
     };
     let (accepted, _dialled) = tokio::join!(accepting, dialling);
-    accepted.map(|connection| connection.peer().identity.clone())
+    accepted.map(|connection: server::Connection| connection.peer().identity.clone())
 }
 
 fn bare_client(

@@ -1,6 +1,7 @@
 //! Real connections over loopback: a network of certificates, a server and calls to it. The tests are in the modules.
 
 mod calls;
+mod enrolment;
 mod handshakes;
 mod material;
 

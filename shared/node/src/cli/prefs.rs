@@ -106,7 +106,10 @@ impl PrefsCommand {
 
 async fn show(operator: &Operator) -> Result<(), Problem> {
     let mut client = PreferenceServiceClient::new(operator.connect().await?);
-    let answer = client.get_preferences(GetPreferencesRequest {}).await?.into_inner();
+    let answer = client
+        .get_preferences(GetPreferencesRequest {})
+        .await?
+        .into_inner();
     let shown = answer.preferences.unwrap_or_default();
     operator.output.answer(&PreferencesView::new(shown, Vec::new()))
 }
@@ -158,7 +161,11 @@ impl SetArgs {
                      for, or use --value-file",
                 ));
             }
-            let password = new_secret("password that all sites share", self.value_file.clone(), "--value-file")?;
+            let password = new_secret(
+                "password that all sites share",
+                self.value_file.clone(),
+                "--value-file",
+            )?;
             wanted.password = password.expose_secret().to_owned();
             return Ok(("password", wanted));
         }

@@ -1,23 +1,65 @@
-//! `quarantine`: changes that were refused and put aside.
+//! `quarantine`: changes that were refused and put aside; looking at them, and giving one up.
 
-use clap::Args;
-use supplysync_api::v1::ListQuarantineRequest;
+use clap::{Args, Subcommand};
 use supplysync_api::v1::diagnostics_service_client::DiagnosticsServiceClient;
+use supplysync_api::v1::{ListQuarantineRequest, QuarantineResolution, ResolveQuarantineRequest};
+use supplysync_model::{Fault, FaultCode, Reason};
 
 use super::problem::Problem;
 use super::run::{Operator, PAGE_SIZE};
-use super::view::{QuarantineView, QuarantinedChange};
+use super::view::{QuarantineView, QuarantinedChange, QuarantinedView};
+
+/// What can be done with changes in quarantine; without a word, they are listed.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct QuarantineArgs {
+    #[command(subcommand)]
+    command: Option<QuarantineCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum QuarantineCommand {
+    /// List them, oldest first
+    List(ListArgs),
+    /// Show one with its content
+    Show {
+        /// Its id, from the list
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Give one up: it is applied nowhere (for admins; what it said stays in the audit log)
+    Discard {
+        /// Its id, from the list
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Why, for who reads the audit log later
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        note: String,
+    },
+}
 
 /// Of which stores.
 #[derive(Debug, Args)]
-pub struct QuarantineArgs {
+struct ListArgs {
     /// Only this store
     #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
     store: String,
 }
 
-/// Asks, page by page, and shows.
+/// Does it.
 pub async fn run(operator: &Operator, args: QuarantineArgs) -> Result<(), Problem> {
+    match args.command {
+        None => list(operator, args.list).await,
+        Some(QuarantineCommand::List(args)) => list(operator, args).await,
+        Some(QuarantineCommand::Show { id }) => show(operator, id).await,
+        Some(QuarantineCommand::Discard { id, note }) => discard(operator, id, note).await,
+    }
+}
+
+/// Asks, page by page, and shows.
+async fn list(operator: &Operator, args: ListArgs) -> Result<(), Problem> {
     let mut client = DiagnosticsServiceClient::new(operator.connect().await?);
     let mut view = QuarantineView::default();
     let mut page_token = String::new();
@@ -26,6 +68,7 @@ pub async fn run(operator: &Operator, args: QuarantineArgs) -> Result<(), Proble
             store: args.store.clone(),
             page_size: PAGE_SIZE,
             page_token,
+            ..ListQuarantineRequest::default()
         };
         let answer = client.list_quarantine(request).await?.into_inner();
         view.changes
@@ -35,4 +78,31 @@ pub async fn run(operator: &Operator, args: QuarantineArgs) -> Result<(), Proble
             return operator.output.answer(&view);
         }
     }
+}
+
+async fn show(operator: &Operator, id: String) -> Result<(), Problem> {
+    let mut client = DiagnosticsServiceClient::new(operator.connect().await?);
+    let request = ListQuarantineRequest {
+        id: id.clone(),
+        ..ListQuarantineRequest::default()
+    };
+    let answer = client.list_quarantine(request).await?.into_inner();
+    let found = answer.changes.into_iter().next().ok_or_else(|| {
+        let message = format!("nothing with id {id} is in quarantine there: it may be resolved already");
+        Fault::new(FaultCode::NotFound, Reason::QUARANTINE_NOT_FOUND, message)
+    })?;
+    operator.output.answer(&QuarantinedView(found.into()))
+}
+
+async fn discard(operator: &Operator, id: String, note: String) -> Result<(), Problem> {
+    let mut client = DiagnosticsServiceClient::new(operator.connect().await?);
+    let request = ResolveQuarantineRequest {
+        id,
+        resolution: QuarantineResolution::Discard.into(),
+        note,
+    };
+    let answer = client.resolve_quarantine(request).await?.into_inner();
+    operator
+        .output
+        .answer(&QuarantinedView(answer.change.unwrap_or_default().into()))
 }

@@ -78,6 +78,11 @@ impl DatabaseSection {
         }
     }
 
+    /// Whether other programs may use it at the same time.
+    pub fn is_shared(&self) -> bool {
+        !self.url.starts_with("sqlite:")
+    }
+
     /// Adds what is wrong.
     pub fn check(&self, violations: &mut Vec<FieldViolation>) {
         let mut wrong = |field: &str, description: &str| {

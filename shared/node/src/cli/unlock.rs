@@ -111,7 +111,10 @@ async fn lock(channel: Channel, token: &SecretString) -> Result<(), Status> {
     let request = LockRequest {
         token: token.expose_secret().to_owned(),
     };
-    PreferenceServiceClient::new(channel).lock(request).await.map(drop)
+    PreferenceServiceClient::new(channel)
+        .lock(request)
+        .await
+        .map(drop)
 }
 
 fn unlocked<T>(message: T, token: &SecretString) -> Result<Request<T>, Problem> {

@@ -173,11 +173,7 @@ fn wrong_code() -> Fault {
 }
 
 /// Counts the attempt and gives the stored hash. The refusal is the inner result, so that its audit entry stays.
-async fn begin_attempt(
-    store: &Store,
-    caller: &Caller,
-    what: &str,
-) -> Result<Result<String, Fault>, Fault> {
+async fn begin_attempt(store: &Store, caller: &Caller, what: &str) -> Result<Result<String, Fault>, Fault> {
     let (caller, refused) = (caller.clone(), format!("{what} refused: locked out"));
     store
         .write("count an unlock attempt", move |tx| {

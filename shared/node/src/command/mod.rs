@@ -12,6 +12,7 @@ pub mod master_rules;
 pub mod ownership;
 pub mod preferences;
 pub mod problems;
+pub mod quarantine;
 pub mod stock_line;
 pub mod stock_rules;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Early words on who owns what, so that a caller on the wrong site hears that before anything else.
 //! The rule itself (P1) stands in the store's one write function.
 
-use supplysync_model::{Assignment, Fault, FaultCode, Reason, StoreId, SyncId};
+use supplysync_model::{Assignment, Channel, Fault, FaultCode, Reason, StoreId, SyncId};
 use supplysync_store::Queries;
+use supplysync_sync_core::may_write;
 
 /// Refuses on a satellite, naming the primary.
 pub async fn require_primary(tx: &Queries) -> Result<(), Fault> {
@@ -29,17 +30,21 @@ pub async fn require_active(tx: &Queries, store: StoreId) -> Result<Assignment, 
         )
         .with_metadata("store", store));
     };
-    if assignment.lets_write(tx.sync_id()) {
+    let tenures = tx.tenures(std::iter::once(&assignment)).await?;
+    let tenure = tenures.get(&store).copied().unwrap_or_default();
+    let [stock, _] = Channel::of_store(store);
+    let Err(reason) = may_write(stock, tx.sync_id(), Some(&assignment), tenure) else {
         return Ok(assignment);
-    }
+    };
     let owner = assignment.site;
     if owner == tx.sync_id() {
-        return Err(Fault::new(
-            FaultCode::FailedPrecondition,
-            Reason::STORE_DRAINING,
-            "the store is being moved to another site: wait until the move is done",
-        )
-        .with_metadata("store", store));
+        let message = match reason {
+            Reason::STORE_NOT_HERE_YET => {
+                "the store was moved here, and its data are not all here yet: wait until they are"
+            }
+            _ => "the store is being moved to another site: wait until the move is done",
+        };
+        return Err(Fault::new(FaultCode::FailedPrecondition, reason, message).with_metadata("store", store));
     }
     let name = site_name(tx, owner).await?;
     Err(Fault::new(

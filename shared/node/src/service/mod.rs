@@ -3,7 +3,7 @@
 pub mod diagnostics;
 pub mod master_data;
 mod master_import;
-mod page;
+pub mod page;
 pub mod preference;
 pub mod reference;
 pub mod report;

@@ -65,7 +65,10 @@ impl Preferences {
         if request.authorisation_code.is_empty() {
             return Err(Fault::field("authorisation_code", "must be given"));
         }
-        let (present, new) = (request.authorisation_code.into(), request.new_authorisation_code.into());
+        let (present, new) = (
+            request.authorisation_code.into(),
+            request.new_authorisation_code.into(),
+        );
         authorisation::change_code(&self.store, present, new, caller, self.random.as_ref()).await?;
         Ok(v1::ChangeAuthorisationCodeResponse {})
     }
@@ -112,27 +115,37 @@ fn change(wire: v1::Preferences, paths: &[String]) -> Result<PreferenceChange, F
             "previous_credential_accepted" => {
                 change.previous_accepted = Some(wire.previous_credential_accepted);
             }
-            "sync_id" => return Err(Fault::field(
-                path,
-                "the Sync ID is fixed by this site's certificate and database: set the site up anew under another",
-            )),
-            "site_name" => return Err(Fault::field(
-                path,
-                "the name is changed on the primary: `sites edit N --name NAME`",
-            )),
-            "sync_with" => return Err(Fault::field(
-                path,
-                "sites are added, changed and removed on the primary, with SiteService (`sites add`, `edit`, `remove`); \
+            "sync_id" => {
+                return Err(Fault::field(
+                    path,
+                    "the Sync ID is fixed by this site's certificate and database: set the site up anew under another",
+                ));
+            }
+            "site_name" => {
+                return Err(Fault::field(
+                    path,
+                    "the name is changed on the primary: `sites edit N --name NAME`",
+                ));
+            }
+            "sync_with" => {
+                return Err(Fault::field(
+                    path,
+                    "sites are added, changed and removed on the primary, with SiteService (`sites add`, `edit`, `remove`); \
                  a satellite synchronises with the primary only, whose address is primary_url",
-            )),
-            "copies" | "copies_all" => return Err(Fault::field(
-                path,
-                "copies are granted on the primary, with SetCopies (`copies set`)",
-            )),
-            _ => return Err(Fault::field(
-                "update_mask",
-                format!("there is no preference {path:?} to change: {SETTABLE}"),
-            )),
+                ));
+            }
+            "copies" | "copies_all" => {
+                return Err(Fault::field(
+                    path,
+                    "copies are granted on the primary, with SetCopies (`copies set`)",
+                ));
+            }
+            _ => {
+                return Err(Fault::field(
+                    "update_mask",
+                    format!("there is no preference {path:?} to change: {SETTABLE}"),
+                ));
+            }
         }
     }
     Ok(change)

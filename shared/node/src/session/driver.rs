@@ -2,6 +2,7 @@
 //! machine asks of the store runs beside it and comes back as an input.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -76,7 +77,7 @@ pub(super) struct Driver<M: Machine> {
     /// Cancelled when the session is to end in order.
     pub(super) stop: CancellationToken,
     /// Run once the lease is ours.
-    pub(super) on_lease: Option<Box<dyn FnOnce() + Send>>,
+    pub(super) on_lease: Option<Box<dyn FnOnce(u64) + Send>>,
 }
 
 /// The parts that change while it runs.
@@ -232,7 +233,9 @@ impl<M: Machine> Running<M> {
     fn look(&mut self) {
         self.looking = true;
         self.next_look = None;
-        let Operations { store, peer, session } = self.driver.operations.clone();
+        let Operations {
+            store, peer, session, ..
+        } = self.driver.operations.clone();
         let session = session.filter(|_| M::LEASED && self.leased);
         self.under_way.push(Box::pin(async move {
             let looked = async {
@@ -252,7 +255,7 @@ impl<M: Machine> Running<M> {
                 if let Input::LeaseGranted(_) = &input {
                     self.leased = true;
                     if let Some(hook) = self.driver.on_lease.take() {
-                        hook();
+                        hook(self.driver.operations.grant.load(Ordering::Acquire));
                     }
                 }
                 Event::Input(input)

@@ -1,5 +1,8 @@
 //! The store operations that a machine asks for, each ending in the input that the machine waits for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use supplysync_model::{Fault, FaultCode, SyncId};
 use supplysync_store::Store;
 use supplysync_sync_core::{ApplyRequest, Direction, Effect, Input, OpId, PageRequest};
@@ -12,6 +15,8 @@ pub(super) struct Operations {
     pub(super) peer: SyncId,
     /// The session's number, for the lease; `None` on a satellite.
     pub(super) session: Option<u64>,
+    /// The number of the grant, once the lease is the session's.
+    pub(super) grant: Arc<AtomicU64>,
 }
 
 /// What of an effect the store must do; the rest is for the driver.
@@ -24,6 +29,8 @@ pub(super) enum Work {
     Apply(ApplyRequest),
     RecordAck(supplysync_sync_core::Ack),
     Forget(Vec<supplysync_model::Channel>),
+    ReadMoves,
+    RecordMove(supplysync_model::MoveReport),
 }
 
 /// The work in an effect if it is one for the store, else the effect.
@@ -41,6 +48,8 @@ pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
         Effect::Apply(op, request) => (op, Work::Apply(request)),
         Effect::RecordAck(op, ack) => (op, Work::RecordAck(ack)),
         Effect::Forget(op, channels) => (op, Work::Forget(channels)),
+        Effect::ReadMoves(op) => (op, Work::ReadMoves),
+        Effect::RecordMove(op, report) => (op, Work::RecordMove(report)),
         other => return Err(other),
     })
 }
@@ -83,7 +92,8 @@ impl Operations {
                 let session = self
                     .session
                     .ok_or_else(|| Fault::internal("a satellite's session asked for a lease"))?;
-                store.grant_lease(self.peer, session, incarnation).await?;
+                let grant = store.grant_lease(self.peer, session, incarnation).await?;
+                self.grant.store(grant, Ordering::Release);
                 Input::LeaseGranted(op)
             }
             Work::Read(request) => Input::PageRead(op, store.read_page(request).await?),
@@ -95,6 +105,11 @@ impl Operations {
             Work::Forget(channels) => {
                 store.forget_channels(channels).await?;
                 Input::Forgotten(op)
+            }
+            Work::ReadMoves => Input::MovesRead(op, store.read_moves().await?),
+            Work::RecordMove(report) => {
+                let noted = store.record_move(self.peer, self.session, report).await?;
+                Input::MoveRecorded(op, noted)
             }
         })
     }
@@ -114,6 +129,8 @@ impl Work {
             Work::Apply(_) => "apply",
             Work::RecordAck(_) => "record ack",
             Work::Forget(_) => "forget channels",
+            Work::ReadMoves => "read moves",
+            Work::RecordMove(_) => "record move",
         }
     }
 }

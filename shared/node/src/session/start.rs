@@ -54,8 +54,9 @@ pub struct Guest {
     pub fence: CancellationToken,
     /// Cancelled when the session is to end in order.
     pub stop: CancellationToken,
-    /// Run once the site's lease is this session's.
-    pub on_lease: Box<dyn FnOnce() + Send>,
+    /// Run once the site's lease is this session's, with the number of the grant: it rises with each, and hooks of two
+    /// sessions may run in either order.
+    pub on_lease: Box<dyn FnOnce(u64) + Send>,
 }
 
 /// The primary, as dialled.
@@ -109,6 +110,7 @@ pub async fn run_primary(
                 store: context.store.clone(),
                 peer: guest.site,
                 session: Some(guest.session),
+                grant: Arc::default(),
             },
             context,
             packing: guest.packing,
@@ -176,6 +178,7 @@ pub async fn run_satellite(
                 store: context.store.clone(),
                 peer: SyncId::PRIMARY,
                 session: None,
+                grant: Arc::default(),
             },
             journal,
             context,

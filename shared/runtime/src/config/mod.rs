@@ -4,6 +4,7 @@
 mod check;
 mod layer;
 mod show;
+mod span;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use supplysync_model::{Fault, FaultCode, FieldViolation, Reason};
 
 use layer::Layer;
 pub use show::Setting;
+pub use span::Span;
 
 /// The prefix of environment variables; `SUPPLYSYNC_LOG__FORMAT` is `log.format`.
 pub const ENVIRONMENT_PREFIX: &str = "SUPPLYSYNC_";

@@ -1,9 +1,9 @@
 //! Sorting a batch's records by their verdicts: what to write, what to set aside, what is there already.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
-use supplysync_model::{Assignment, Channel, Fault, Reason, Record, RecordKey, SyncId};
+use supplysync_model::{Assignment, Channel, Fault, Reason, Record, RecordKey, StoreId, SyncId};
 use supplysync_record_codec::{CodecError, RecordBody};
 use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Verdict, decide_pull, decide_push};
 
@@ -41,12 +41,11 @@ impl WriteTx {
     pub(super) async fn judge<'a>(
         &self,
         batch: &'a Decoded,
+        assignments: &BTreeMap<StoreId, Assignment>,
         held: &HashMap<RecordKey, Held>,
         leftovers: &[(RecordKey, Held)],
     ) -> Result<Judged<'a>, Fault> {
         let request = &batch.request;
-        let stores = request.parts.iter().filter_map(|part| part.channel.store());
-        let assignments = self.assignments_now(stores).await?;
         let channels = self.channels_of(held.values().map(|held| held.channel)).await?;
         let mut judged = Judged {
             apply: Vec::new(),
@@ -54,9 +53,14 @@ impl WriteTx {
             local: Vec::new(),
             duplicates: 0,
         };
+        let here = self.sync_id();
         let mut replaced = Vec::new();
         for (part, bodies) in request.parts.iter().zip(&batch.bodies) {
             let assignment = part.channel.store().and_then(|store| assignments.get(&store));
+            if is_own(request, here, assignment) {
+                judged.duplicates += part.records.len() as u64;
+                continue;
+            }
             for (record, body) in part.records.iter().zip(bodies) {
                 let old = held.get(&record.key);
                 let existing =
@@ -113,6 +117,27 @@ impl WriteTx {
             .map(|(key, _)| *key);
         let found = held::whole(self.conn(), unseen).await?;
         Ok(found.into_iter().map(LocalWork).collect())
+    }
+}
+
+/// Whether a pull comes for what is active here: it was on its way when the store came, and is not obeyed.
+pub(super) fn is_own(request: &ApplyRequest, here: SyncId, assignment: Option<&Assignment>) -> bool {
+    request.direction == Direction::Pull && assignment.is_some_and(|assignment| assignment.site == here)
+}
+
+/// Whether the sender's total of a channel says something of ours: not on a push of a site that does not have the
+/// store (any more).
+pub(super) fn is_comparable(
+    request: &ApplyRequest,
+    here: SyncId,
+    channel: Channel,
+    assignment: Option<&Assignment>,
+) -> bool {
+    match request.direction {
+        Direction::Pull => !is_own(request, here, assignment),
+        Direction::Push => {
+            channel.store().is_none() || assignment.is_some_and(|assignment| assignment.site == request.peer)
+        }
     }
 }
 

@@ -4,12 +4,12 @@ mod judge;
 mod position;
 mod range;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use supplysync_model::{Fault, FaultCode, Reason, RecordKey};
+use supplysync_model::{Assignment, Fault, FaultCode, Reason, RecordKey, StoreId};
 use supplysync_record_codec::{CodecError, RecordBody};
-use supplysync_sync_core::{ApplyOutcome, ApplyRequest, record_hash};
+use supplysync_sync_core::{ApplyOutcome, ApplyRequest, Direction, record_hash};
 
 use crate::digest::Deltas;
 use crate::fault::damaged;
@@ -17,6 +17,9 @@ use crate::held::{self, Held};
 use crate::landing::Landing;
 use crate::{Store, WriteTx};
 use judge::Judged;
+
+/// Where stores are active, and which of that a batch changes: before and after.
+type Assignments = (BTreeMap<StoreId, Assignment>, Vec<(Assignment, Assignment)>);
 
 /// A batch with its bodies decoded, before the transaction begins: in the order of the parts and their records.
 struct Decoded {
@@ -43,13 +46,14 @@ impl WriteTx {
         self.check_lease(request.peer, request.lease).await?;
         let positions = self.positions(request).await?;
         let held = self.held_before(request).await?;
-        let leftovers = self.leftovers(request).await?;
+        let (assignments, moved) = self.assignments_of(batch).await?;
+        let leftovers = self.leftovers(request, &assignments).await?;
         let Judged {
             apply,
             refused,
             local,
             duplicates,
-        } = self.judge(batch, &held, &leftovers).await?;
+        } = self.judge(batch, &assignments, &held, &leftovers).await?;
         let here = self.sync_id();
         let aside: Vec<_> = refused
             .iter()
@@ -67,8 +71,16 @@ impl WriteTx {
         deltas.store(self.conn()).await?;
         let applied: Vec<_> = apply.iter().map(|(record, _)| record.key).collect();
         self.supersede(request.peer, &applied).await?;
+        self.hands_changed(&moved).await?;
+        if request.direction == Direction::Pull {
+            self.settle_losses().await?;
+        }
+        // The proof is of what the batch brought; a store that it was the last word on goes after that.
+        let (channels, comparisons) = self.advance(request, positions, &assignments).await?;
+        if request.direction == Direction::Push {
+            self.advance_moves().await?;
+        }
         self.extend().await?;
-        let (channels, comparisons) = self.advance(request, positions).await?;
         Ok(ApplyOutcome {
             channels,
             refused: refused.iter().map(|change| change.refusal()).collect(),
@@ -80,6 +92,32 @@ impl WriteTx {
             applied: landings.len() as u64,
             duplicates,
         })
+    }
+
+    /// Where the stores of a batch are active, and what a pull changes in where stores are active, before and after.
+    /// What a batch says of a store holds for what comes behind it.
+    async fn assignments_of(&self, batch: &Decoded) -> Result<Assignments, Fault> {
+        let parts = batch.request.parts.iter();
+        let stores = parts.filter_map(|part| part.channel.store());
+        let mut assignments = self.assignments_now(stores).await?;
+        if batch.request.direction == Direction::Push {
+            return Ok((assignments, Vec::new()));
+        }
+        let bodies = batch.bodies.iter().flatten();
+        let news: Vec<_> = bodies
+            .filter_map(|body| match body {
+                Ok(Some(RecordBody::Assignment(now))) => Some(now),
+                _ => None,
+            })
+            .collect();
+        let before = self.assignments_now(news.iter().map(|now| now.store)).await?;
+        let moved = news.iter().filter_map(|now| {
+            let before = before.get(&now.store)?;
+            (before != *now).then(|| (before.clone(), (*now).clone()))
+        });
+        let moved = moved.collect();
+        assignments.extend(news.into_iter().map(|now| (now.store, now.clone())));
+        Ok((assignments, moved))
     }
 
     async fn held_before(&self, request: &ApplyRequest) -> Result<HashMap<RecordKey, Held>, Fault> {

@@ -1,8 +1,11 @@
 //! Where the receiver stands in each channel of a batch: checked before, moved after, with digests compared (P11).
 
-use supplysync_model::{Channel, Digest, Fault, RecordHash};
+use std::collections::BTreeMap;
+
+use supplysync_model::{Assignment, Channel, Digest, Fault, RecordHash, StoreId};
 use supplysync_sync_core::{ApplyRequest, ChannelAck, Comparison, Cursor, Direction};
 
+use super::judge::is_comparable;
 use super::violation;
 use crate::cursor::{self, Progress};
 use crate::fault::{damaged, database};
@@ -40,6 +43,7 @@ impl WriteTx {
         &mut self,
         request: &ApplyRequest,
         numbers: Vec<i32>,
+        assignments: &BTreeMap<StoreId, Assignment>,
     ) -> Result<(Vec<ChannelAck>, Vec<Comparison>), Fault> {
         let asides = match self.any_quarantined().await? {
             true => self.quarantined_by_channel(Some(&numbers)).await?,
@@ -50,7 +54,9 @@ impl WriteTx {
         for (part, number) in request.parts.iter().zip(numbers) {
             let ours = self.channel_digest(number).await?;
             let aside: Aside = asides.get(&(number, request.peer)).copied().unwrap_or_default();
-            let compared = match part.digest {
+            let assignment = part.channel.store().and_then(|store| assignments.get(&store));
+            let comparable = is_comparable(request, self.sync_id(), part.channel, assignment);
+            let compared = match part.digest.filter(|_| comparable) {
                 Some(theirs) => Some(self.compare(request, part.channel, number, theirs, ours).await?),
                 None => None,
             };
@@ -67,7 +73,7 @@ impl WriteTx {
             acks.push(ChannelAck {
                 channel: part.channel,
                 cursor: part.through,
-                digest: part.caught_up.then_some(ours),
+                digest: (part.caught_up && comparable).then_some(ours),
                 quarantined: aside.live,
                 held,
             });

@@ -1,10 +1,11 @@
 //! Load pages replace whole key ranges: what is held in a range and did not come is left over, and goes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use supplysync_model::{Fault, RecordKey};
+use supplysync_model::{Assignment, Fault, RecordKey, StoreId};
 use supplysync_sync_core::{ApplyRequest, Cursor, Part};
 
+use super::judge::is_own;
 use crate::WriteTx;
 use crate::held::{self, Held};
 
@@ -13,9 +14,17 @@ const PAGE: usize = 2_500;
 
 impl WriteTx {
     /// What is held in the ranges that this batch replaces and does not come in it.
-    pub(super) async fn leftovers(&self, request: &ApplyRequest) -> Result<Vec<(RecordKey, Held)>, Fault> {
+    pub(super) async fn leftovers(
+        &self,
+        request: &ApplyRequest,
+        assignments: &BTreeMap<StoreId, Assignment>,
+    ) -> Result<Vec<(RecordKey, Held)>, Fault> {
         let mut left = Vec::new();
         for part in &request.parts {
+            let assignment = part.channel.store().and_then(|store| assignments.get(&store));
+            if is_own(request, self.sync_id(), assignment) {
+                continue;
+            }
             let Some((after, through)) = range(part) else {
                 continue;
             };

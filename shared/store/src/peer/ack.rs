@@ -126,6 +126,9 @@ impl WriteTx {
             })
             .collect();
         cursor::store(self.conn(), peer, self.sending(), self.now(), &progress).await?;
+        if self.sending() == Direction::Push {
+            self.settle_losses().await?;
+        }
         // A later word of the same database may have come before this one.
         match self.peer(peer).await?.checkpoint {
             Some(known) if known.incarnation == ack.head.incarnation && known.seq >= ack.head.seq => Ok(()),

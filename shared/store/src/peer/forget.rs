@@ -11,7 +11,8 @@ impl WriteTx {
     pub async fn forget_peer(&mut self, site: SyncId) -> Result<(), Fault> {
         let number = || vec![i32::from(site.get()).into()];
         let conn = self.conn();
-        conn.execute("DELETE FROM cursor WHERE peer = $1", number()).await?;
+        conn.execute("DELETE FROM cursor WHERE peer = $1", number())
+            .await?;
         conn.execute("DELETE FROM peer WHERE site = $1", number()).await?;
         conn.execute("DELETE FROM session_lease WHERE site = $1", number())
             .await

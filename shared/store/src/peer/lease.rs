@@ -10,13 +10,14 @@ use crate::projection::raw::by_keys;
 use crate::{Queries, Store, WriteTx};
 
 impl Store {
-    /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation.
+    /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation. The number of this
+    /// grant: of two grants to one site the later has the higher.
     pub async fn grant_lease(
         &self,
         site: SyncId,
         session: u64,
         incarnation: Incarnation,
-    ) -> Result<(), Fault> {
+    ) -> Result<u64, Fault> {
         self.write("grant lease", move |tx| {
             tx.grant_lease(site, session, incarnation).boxed()
         })
@@ -70,12 +71,15 @@ impl WriteTx {
         site: SyncId,
         session: u64,
         incarnation: Incarnation,
-    ) -> Result<(), Fault> {
+    ) -> Result<u64, Fault> {
         let number = i32::from(site.get());
-        let sql = "INSERT INTO session_lease (site, session, granted_at) VALUES ($1, $2, $3) \
-                   ON CONFLICT (site) DO UPDATE SET session = excluded.session, granted_at = excluded.granted_at";
+        let sql = "INSERT INTO session_lease (site, session, granted_at, grants) VALUES ($1, $2, $3, 1) \
+                   ON CONFLICT (site) DO UPDATE SET session = excluded.session, granted_at = excluded.granted_at, \
+                   grants = session_lease.grants + 1 RETURNING grants";
         let values = vec![number.into(), (session as i64).into(), self.now().0.into()];
-        self.conn().execute(sql, values).await?;
+        let row = self.conn().row(sql, values).await?;
+        let row = row.ok_or_else(|| Fault::internal("a lease that was not granted"))?;
+        let grant = row.try_get_by_index::<i64>(0).map_err(database)? as u64;
         self.forget_withdrawn(site, self.peer(site).await?.incarnation != Some(incarnation))
             .await?;
         let sql = "INSERT INTO peer (site, incarnation, incarnation_random, seen_at) VALUES ($1, $2, $3, $4) \
@@ -87,7 +91,8 @@ impl WriteTx {
             (incarnation.random as i64).into(),
             self.now().0.into(),
         ];
-        self.conn().execute(sql, values).await.map(drop)
+        self.conn().execute(sql, values).await?;
+        Ok(grant)
     }
 
     /// What a site acknowledged in channels that it is served no longer is of no use; nor is anything that another

@@ -1,9 +1,9 @@
 //! Which channels go to which site, and what is in them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use futures::FutureExt;
-use supplysync_model::{Channel, Fault, StoreId, SyncId};
+use supplysync_model::{Channel, Fault, SyncId};
 use supplysync_sync_core::Served;
 
 use crate::fault::{damaged, database};
@@ -40,19 +40,12 @@ impl Store {
 
 impl Queries {
     /// The channels that a site is served, in rank order, with what is in them: master data, what only it must know,
-    /// and the copies granted to it. What is active on the site itself it owns, and pushes.
+    /// the copies granted to it, and what is on its way to it. What is active on the site itself it owns, and pushes.
     pub async fn served_channels(&self, site: SyncId) -> Result<Vec<Served>, Fault> {
-        let settings = self
-            .site_settings(site)
-            .await?
-            .filter(|settings| !settings.retired);
-        let copies = settings.map(|settings| settings.value.copies).unwrap_or_default();
-        let own: BTreeSet<StoreId> = self.stores_of_site(site).await?.into_iter().collect();
         let mut channels = vec![Channel::Master, Channel::Site(site)];
-        let copies = copies.into_iter().filter(|store| !own.contains(store));
-        channels.extend(copies.flat_map(Channel::of_store));
+        let copies = self.stores_served(site).await?;
+        channels.extend(copies.into_iter().flat_map(Channel::of_store));
         channels.sort_unstable();
-        channels.dedup();
         let totals = self.channel_totals(&channels).await?;
         let served = channels.into_iter().map(|channel| {
             let total = totals.get(&channel);
@@ -65,11 +58,14 @@ impl Queries {
         Ok(served.collect())
     }
 
-    /// The channels of the stores assigned to this site, in rank order: all stock, then all history.
+    /// The channels of the stores assigned to this site, and of those that it lost while work of it was on its way; in
+    /// rank order: all stock, then all history.
     pub async fn push_channels(&self) -> Result<Vec<Channel>, Fault> {
-        let stores = self.stores_of_site(self.sync_id()).await?;
+        let mut stores = self.stores_of_site(self.sync_id()).await?;
+        stores.extend(self.lost_stores().await?);
         let mut channels: Vec<_> = stores.into_iter().flat_map(Channel::of_store).collect();
         channels.sort_unstable();
+        channels.dedup();
         Ok(channels)
     }
 

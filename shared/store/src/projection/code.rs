@@ -3,8 +3,8 @@
 
 use sea_orm::Value;
 use supplysync_model::{
-    Amount, Date, Epoch, Fault, ItemType, NameRole, StoreMode, SyncId, TransactionStatus, TransactionType,
-    VenCategory,
+    Amount, Date, Digest, Epoch, Fault, ItemType, NameRole, StoreMode, StoreTotals, SyncId,
+    TransactionStatus, TransactionType, VenCategory,
 };
 
 use crate::Etag;
@@ -13,6 +13,32 @@ use crate::fault::damaged;
 /// Lower-case text as bytes: what codes and names are ordered, searched and compared by.
 pub(crate) fn text_key(text: &str) -> Vec<u8> {
     text.trim().to_lowercase().into_bytes()
+}
+
+/// The totals of a store's two channels in one column: two digests of 24 bytes, stock and history.
+pub(crate) fn totals_bytes(totals: &StoreTotals) -> Vec<u8> {
+    let digest = |digest: Digest| {
+        let mut bytes = digest.count.to_be_bytes().to_vec();
+        bytes.extend(digest.sum.to_be_bytes());
+        bytes
+    };
+    [digest(totals.stock), digest(totals.history)].concat()
+}
+
+/// The inverse of [`totals_bytes`].
+pub(crate) fn totals(bytes: &[u8]) -> Result<StoreTotals, Fault> {
+    let wrong = || damaged("totals of a store that are not 48 bytes long");
+    let bytes: &[u8; 48] = bytes.try_into().map_err(|_| wrong())?;
+    let digest = |at: usize| {
+        let count = bytes.get(at..at + 8).and_then(|count| count.try_into().ok());
+        let sum = bytes.get(at + 8..at + 24).and_then(|sum| sum.try_into().ok());
+        count.zip(sum).map(|(count, sum)| Digest {
+            count: u64::from_be_bytes(count),
+            sum: u128::from_be_bytes(sum),
+        })
+    };
+    let (stock, history) = digest(0).zip(digest(24)).ok_or_else(wrong)?;
+    Ok(StoreTotals { stock, history })
 }
 
 pub(crate) fn bytes(id: [u8; 16]) -> Value {

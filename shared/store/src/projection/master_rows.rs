@@ -5,7 +5,9 @@ use supplysync_model::{
     Assignment, AssignmentState, Item, Name, NameId, Record, Site, SiteSettings, Store, StoreId, Unit, UnitId,
 };
 
-use super::code::{bytes, item_type_number, mode_number, optional_bytes, roles_mask, text_key, ven_number};
+use super::code::{
+    self, bytes, item_type_number, mode_number, optional_bytes, roles_mask, text_key, ven_number,
+};
 use super::raw::{Rows, Table};
 
 pub(super) const UNIT: Table = Table {
@@ -84,6 +86,8 @@ pub(super) const ASSIGNMENT: Table = Table {
         "active_epoch",
         "version",
         "draining_to",
+        "given_seq",
+        "given_totals",
         "retired",
         "epoch",
         "revision",
@@ -218,6 +222,11 @@ pub(super) fn push_assignment(rows: &mut Rows, record: &Record, assignment: &Ass
         (assignment.epoch.packed() as i64).into(),
         (assignment.version as i64).into(),
         draining_to.into(),
+        assignment.hand_over.map(|given| given.seq as i64).into(),
+        assignment
+            .hand_over
+            .map(|given| code::totals_bytes(&given.totals))
+            .into(),
         retired,
         epoch,
         revision,

@@ -56,6 +56,21 @@ pub(crate) struct CursorRow {
 }
 
 impl CursorRow {
+    fn counts(&self, here: SyncId, owners: &HashMap<StoreId, SyncId>) -> bool {
+        let Some(owner) = self.channel.store().and_then(|store| owners.get(&store)) else {
+            return true;
+        };
+        let (sender, receiver) = if self.we_receive {
+            (self.peer, here)
+        } else {
+            (here, self.peer)
+        };
+        match self.direction {
+            Direction::Push => *owner == sender,
+            Direction::Pull => *owner != receiver,
+        }
+    }
+
     /// What is proven of equality with the store's owner: directly when the sender is the owner.
     pub(super) fn owner_proof(&self, owner: Option<SyncId>) -> Option<OwnerProof> {
         if owner.is_none() || owner == Some(self.peer) {
@@ -67,11 +82,18 @@ impl CursorRow {
 }
 
 impl Queries {
+    /// All that say something of who has a store now: a site that had it pushed it once, and one that has it received
+    /// it once.
     pub(super) async fn cursors(&self) -> Result<Vec<CursorRow>, Fault> {
         let here = self.sync_id();
         let sql = format!("{CURSORS} ORDER BY u.peer, u.direction, u.channel");
         let rows = self.conn().rows(sql, vec![]).await?;
-        rows.iter().map(|row| cursor_row(row, here)).collect()
+        let rows: Result<Vec<_>, _> = rows.iter().map(|row| cursor_row(row, here)).collect();
+        let owners = self.owners().await?;
+        Ok(rows?
+            .into_iter()
+            .filter(|row| row.counts(here, &owners))
+            .collect())
     }
 
     /// Those of one peer and direction.

@@ -38,7 +38,7 @@ pub struct LedgerRow {
     pub parked: u64,
     /// Live records in open quarantine at the receiver, each once.
     pub quarantined: u64,
-    /// The owner's live records whose latest version is not there; `None` while the receiver does not know.
+    /// The owner's live records whose latest version is not there; `None` while that is not known.
     pub pending: Option<u64>,
 }
 
@@ -91,7 +91,9 @@ impl Queries {
                 held: row.map_or(0, |row| row.held),
                 parked: 0,
                 quarantined: row.map_or(0, |row| row.quarantined),
-                pending: Some(pending),
+                // A receiver that took everything and compared nothing knows the store as another site's by now.
+                pending: Some(pending)
+                    .filter(|pending| *pending > 0 || row.is_none_or(|row| row.caught_up_at.is_some())),
             };
             enter(&mut rows, entry);
         }
@@ -134,12 +136,7 @@ impl Queries {
                 continue;
             }
             sent.push((Channel::Master, id));
-            let copies = self
-                .site_settings(id)
-                .await?
-                .map(|settings| settings.value.copies)
-                .unwrap_or_default();
-            let served = copies.into_iter().filter(|store| owners.get(store) != Some(&id));
+            let served = self.stores_served(id).await?.into_iter();
             sent.extend(served.flat_map(Channel::of_store).map(|channel| (channel, id)));
         }
         Ok(sent)

@@ -9,7 +9,7 @@ mod freshness;
 mod ledger;
 mod master;
 mod master_list;
-mod page;
+pub(crate) mod page;
 mod progress;
 mod quarantine;
 mod sites;
@@ -53,6 +53,6 @@ pub struct Versioned<T> {
     pub retired: bool,
 }
 
-fn column<T: TryGetable>(row: &QueryResult, index: usize) -> Result<T, Fault> {
+pub(crate) fn column<T: TryGetable>(row: &QueryResult, index: usize) -> Result<T, Fault> {
     row.try_get_by_index(index).map_err(database)
 }

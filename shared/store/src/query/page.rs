@@ -29,13 +29,13 @@ pub struct PageOf<T> {
 type Place = (Vec<u8>, Vec<Vec<u8>>);
 
 impl PageQuery {
-    pub(super) fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         let size = if self.size == 0 { DEFAULT_SIZE } else { self.size };
         size.min(MAX_SIZE) as usize
     }
 
     /// The place as the parts that [`place`] joined: what comes before the last `ids` ids, and those.
-    pub(super) fn place(&self, ids: usize) -> Result<Option<Place>, Fault> {
+    pub(crate) fn place(&self, ids: usize) -> Result<Option<Place>, Fault> {
         let Some(after) = &self.after else {
             return Ok(None);
         };
@@ -48,7 +48,7 @@ impl PageQuery {
     }
 
     /// The place of a list that is ordered by ids alone.
-    pub(super) fn place_of_ids(&self, ids: usize) -> Result<Option<Vec<Vec<u8>>>, Fault> {
+    pub(crate) fn place_of_ids(&self, ids: usize) -> Result<Option<Vec<Vec<u8>>>, Fault> {
         match self.place(ids)? {
             Some((text, _)) if !text.is_empty() => Err(wrong_token()),
             place => Ok(place.map(|(_, ids)| ids)),
@@ -57,7 +57,7 @@ impl PageQuery {
 }
 
 /// A text, which may be empty, and ids of 16 bytes each, as one opaque place.
-pub(super) fn place(text: &[u8], ids: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn place(text: &[u8], ids: &[&[u8]]) -> Vec<u8> {
     let mut place = text.to_vec();
     for id in ids {
         place.extend_from_slice(id);
@@ -66,7 +66,7 @@ pub(super) fn place(text: &[u8], ids: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Cuts the row that was read beyond the page, which says whether there is a next one.
-pub(super) fn cut<R>(
+pub(crate) fn cut<R>(
     mut rows: Vec<R>,
     limit: usize,
     place: impl Fn(&R) -> Vec<u8>,
@@ -77,7 +77,7 @@ pub(super) fn cut<R>(
     (rows, next)
 }
 
-fn wrong_token() -> Fault {
+pub(crate) fn wrong_token() -> Fault {
     Fault::field(
         "page_token",
         "is not one that this list gave; begin again without it",

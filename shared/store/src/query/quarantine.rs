@@ -70,6 +70,16 @@ impl Queries {
         Ok(PageOf { rows, next })
     }
 
+    /// One entry of open quarantine.
+    pub async fn find_quarantined(&self, id: Uuid) -> Result<Option<Quarantined>, Fault> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM quarantine q JOIN channel c ON c.number = q.channel \
+             WHERE q.resolved_at IS NULL AND q.id = $1"
+        );
+        let row = self.conn().row(sql, vec![id.as_bytes().to_vec().into()]).await?;
+        row.as_ref().map(quarantined).transpose()
+    }
+
     /// Open quarantine of one record, at most 100 entries.
     pub(super) async fn quarantine_of(&self, key: RecordKey) -> Result<Vec<Quarantined>, Fault> {
         let sql = format!(

@@ -1,7 +1,9 @@
 //! Sites, where stores are active, and what one site is told. Bounded by the number of sites and stores.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use supplysync_model::{Assignment, Fault, Site, SiteSettings, StoreId, SyncId};
+use supplysync_model::{Assignment, AssignmentState, Fault, Site, SiteSettings, StoreId, SyncId};
 
 use super::Versioned;
 use crate::Queries;
@@ -66,6 +68,35 @@ impl Queries {
             .await
             .map_err(database)?;
         rows.into_iter().map(Versioned::try_from).collect()
+    }
+
+    /// Every assignment by which a store is on its way to another site, by store.
+    pub(crate) async fn draining_assignments(&self) -> Result<Vec<Versioned<Assignment>>, Fault> {
+        let select = assignment::Entity::find()
+            .filter(assignment::Column::DrainingTo.is_not_null())
+            .order_by_asc(assignment::Column::StoreId);
+        let rows = select
+            .limit(STORES)
+            .all(self.conn().orm())
+            .await
+            .map_err(database)?;
+        rows.into_iter().map(Versioned::try_from).collect()
+    }
+
+    /// The stores whose data a site is sent though it is not active there: the copies granted to it, and what is on
+    /// its way to it. By id.
+    pub async fn stores_served(&self, id: SyncId) -> Result<Vec<StoreId>, Fault> {
+        let settings = self.site_settings(id).await?.filter(|settings| !settings.retired);
+        let copies = settings.map(|settings| settings.value.copies).unwrap_or_default();
+        let coming = self
+            .draining_assignments()
+            .await?
+            .into_iter()
+            .filter(|found| !found.retired && found.value.state == AssignmentState::Draining { to: id });
+        let own: BTreeSet<StoreId> = self.stores_of_site(id).await?.into_iter().collect();
+        let served = copies.into_iter().chain(coming.map(|found| found.value.store));
+        let served: BTreeSet<StoreId> = served.filter(|store| !own.contains(store)).collect();
+        Ok(served.into_iter().collect())
     }
 
     /// The stores assigned to a site, whatever the state, by id.

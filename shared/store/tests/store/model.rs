@@ -3,12 +3,14 @@
 use std::cell::{Cell, RefCell};
 
 use supplysync_model::{
-    Assignment, Channel, Checkpoint, Fault, Incarnation, Record, RecordKey, Seq, StoreId, SyncId, Timestamp,
+    Assignment, Channel, Checkpoint, Fault, Incarnation, MoveReport, Record, RecordKey, Seq, StoreId,
+    StoreTotals, SyncId, Timestamp,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::simulator::store::{Bodies, ModelStore, Moment, OwnChange};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, Page, PageRequest, Served,
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, MoveNoted, MovesRead, Page,
+    PageRequest, Served,
 };
 
 use crate::records::{Bed, Records};
@@ -47,6 +49,7 @@ impl Bed for Models {
         let bodies = Bodies {
             assignment: read_assignment,
             copies: read_copies,
+            write_assignment: |assignment| RecordBody::Assignment(assignment.clone()).encode(),
         };
         let store = ModelStore::init(
             sync_id,
@@ -138,6 +141,39 @@ impl Records for Model {
 
     async fn forget(&self, channels: Vec<Channel>) {
         self.store.borrow_mut().forget_channels(self.moment(), &channels);
+    }
+
+    async fn move_store(&self, store: StoreId, to: SyncId, forced: bool) -> Result<(), Fault> {
+        self.store
+            .borrow_mut()
+            .begin_move(self.moment(), store, to, forced)
+    }
+
+    async fn cancel_move(&self, store: StoreId) -> Result<(), Fault> {
+        self.store.borrow_mut().cancel_move(self.moment(), store)
+    }
+
+    async fn record_move(&self, peer: SyncId, report: MoveReport) -> Result<MoveNoted, Fault> {
+        let lease = Some(crate::link::SESSION);
+        self.store
+            .borrow_mut()
+            .record_move(self.moment(), peer, lease, report)
+    }
+
+    async fn read_moves(&self) -> MovesRead {
+        self.store.borrow_mut().read_moves(self.moment())
+    }
+
+    async fn abort(&self, store: StoreId) -> bool {
+        self.store.borrow_mut().abort_move(self.moment(), store).is_ok()
+    }
+
+    async fn assignment(&self, store: StoreId) -> Assignment {
+        self.store.borrow().assignment(store).unwrap()
+    }
+
+    async fn totals(&self, store: StoreId) -> StoreTotals {
+        self.store.borrow().totals(store)
     }
 
     async fn head(&self) -> Checkpoint {

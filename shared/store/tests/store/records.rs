@@ -1,12 +1,16 @@
 //! What a store answers as far as the protocol goes. The suite's protocol tests know nothing else of it.
 
 use futures::FutureExt;
-use supplysync_model::{Channel, Checkpoint, Digest, Fault, Incarnation, Record, RecordKey, Seq, SyncId};
+use supplysync_model::{
+    Assignment, Channel, Checkpoint, Digest, Fault, Incarnation, MoveReport, Record, RecordKey, Seq, StoreId,
+    StoreTotals, SyncId, Timestamp,
+};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::query::PageQuery;
-use supplysync_store::{OwnChange, Store};
+use supplysync_store::{MoveOrder, OwnChange, Store};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Hello, LineageVerdict, Page, PageRequest, Served,
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Hello, LineageVerdict, MoveNoted, MovesRead, Page, PageRequest,
+    Served,
 };
 
 /// Where stores come from.
@@ -38,6 +42,15 @@ pub trait Records {
     async fn pulled_to(&self) -> Vec<(Channel, Cursor)>;
     /// Where this primary stands in a satellite's channels.
     async fn received_to(&self, site: SyncId) -> Vec<(Channel, Cursor)>;
+    /// Asks for a move on the primary: where to, and whether by force.
+    async fn move_store(&self, store: StoreId, to: SyncId, forced: bool) -> Result<(), Fault>;
+    async fn cancel_move(&self, store: StoreId) -> Result<(), Fault>;
+    async fn record_move(&self, peer: SyncId, report: MoveReport) -> Result<MoveNoted, Fault>;
+    async fn read_moves(&self) -> MovesRead;
+    /// A satellite goes on by itself with a store that is being moved away; whether it did.
+    async fn abort(&self, store: StoreId) -> bool;
+    async fn assignment(&self, store: StoreId) -> Assignment;
+    async fn totals(&self, store: StoreId) -> StoreTotals;
     async fn lineage(&self, held: Option<Checkpoint>) -> LineageVerdict;
     async fn record(&self, key: RecordKey) -> Option<(Record, Seq)>;
     /// What is in open quarantine, with reasons, in no order.
@@ -151,6 +164,51 @@ impl Records for Store {
 
     async fn received_to(&self, site: SyncId) -> Vec<(Channel, Cursor)> {
         self.open_peer(&hello(site)).await.unwrap().cursors
+    }
+
+    async fn move_store(&self, store: StoreId, to: SyncId, forced: bool) -> Result<(), Fault> {
+        let order = MoveOrder { store, to, forced };
+        self.write("move", move |tx| {
+            async move { tx.begin_move(order).await.map(drop) }.boxed()
+        })
+        .await
+    }
+
+    async fn cancel_move(&self, store: StoreId) -> Result<(), Fault> {
+        self.write("cancel", move |tx| {
+            async move { tx.cancel_move(store).await.map(drop) }.boxed()
+        })
+        .await
+    }
+
+    async fn record_move(&self, peer: SyncId, report: MoveReport) -> Result<MoveNoted, Fault> {
+        Store::record_move(self, peer, Some(crate::link::SESSION), report).await
+    }
+
+    async fn read_moves(&self) -> MovesRead {
+        Store::read_moves(self).await.unwrap()
+    }
+
+    async fn abort(&self, store: StoreId) -> bool {
+        let aborted = self
+            .abort_moves_noticed_before(Timestamp(i64::MAX))
+            .await
+            .unwrap();
+        aborted.contains(&store)
+    }
+
+    async fn assignment(&self, store: StoreId) -> Assignment {
+        let read = self.read("assignment", move |tx| {
+            async move { tx.assignment(store).await }.boxed()
+        });
+        read.await.unwrap().unwrap()
+    }
+
+    async fn totals(&self, store: StoreId) -> StoreTotals {
+        let read = self.read("totals", move |tx| {
+            async move { tx.store_totals(store).await }.boxed()
+        });
+        read.await.unwrap()
     }
 
     async fn lineage(&self, held: Option<Checkpoint>) -> LineageVerdict {

@@ -115,6 +115,7 @@ pub fn assignment(store: u32, number: u16, counter: u32) -> RecordBody {
         epoch: epoch(counter),
         version: u64::from(counter),
         state: AssignmentState::Active,
+        hand_over: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use supplysync_model::{Kind, RecordHash, RecordId, StoreId};
+use supplysync_model::{HandOver, Kind, RecordHash, RecordId, StoreId, StoreTotals};
 
 use super::*;
 use crate::seal;
@@ -46,6 +46,7 @@ fn assigned(site: SyncId, state: AssignmentState) -> Assignment {
         epoch: epoch(2),
         version: 1,
         state,
+        hand_over: None,
     }
 }
 
@@ -119,7 +120,7 @@ fn a_store_that_drains_still_sends_what_it_wrote() {
     );
     let [stock, _] = Channel::of_store(store());
     assert_eq!(
-        may_write(stock, site(2), Some(&draining)),
+        may_write(stock, site(2), Some(&draining), Tenure::default()),
         Err(Reason::STORE_DRAINING)
     );
 }
@@ -136,22 +137,63 @@ fn a_kind_that_this_version_does_not_know_is_carried() {
 fn only_the_owner_may_write() {
     let [stock, history] = Channel::of_store(store());
     for channel in [stock, history] {
-        assert_eq!(may_write(channel, site(2), Some(&active())), Ok(()));
+        assert_eq!(
+            may_write(channel, site(2), Some(&active()), Tenure::default()),
+            Ok(())
+        );
         for other in [site(3), SyncId::PRIMARY] {
             assert_eq!(
-                may_write(channel, other, Some(&active())),
+                may_write(channel, other, Some(&active()), Tenure::default()),
                 Err(Reason::STORE_NOT_ACTIVE_HERE)
             );
         }
-        assert_eq!(may_write(channel, site(2), None), Err(Reason::STORE_NOT_ASSIGNED));
+        assert_eq!(
+            may_write(channel, site(2), None, Tenure::default()),
+            Err(Reason::STORE_NOT_ASSIGNED)
+        );
     }
     for channel in [Channel::Master, Channel::Site(site(2))] {
-        assert_eq!(may_write(channel, SyncId::PRIMARY, None), Ok(()));
         assert_eq!(
-            may_write(channel, site(2), None),
+            may_write(channel, SyncId::PRIMARY, None, Tenure::default()),
+            Ok(())
+        );
+        assert_eq!(
+            may_write(channel, site(2), None, Tenure::default()),
             Err(Reason::MASTER_DATA_IS_PRIMARY_ONLY)
         );
     }
+}
+
+#[test]
+fn a_site_writes_what_it_keeps_and_what_it_was_given_once_it_is_there() {
+    let [stock, _] = Channel::of_store(store());
+    let draining = assigned(site(2), AssignmentState::Draining { to: site(3) });
+    let aborted = |version| Tenure {
+        aborted: Some(version),
+        ..Tenure::default()
+    };
+    assert_eq!(may_write(stock, site(2), Some(&draining), aborted(1)), Ok(()));
+    assert_eq!(
+        may_write(stock, site(2), Some(&draining), aborted(0)),
+        Err(Reason::STORE_DRAINING),
+        "an abort of another version"
+    );
+    let given = Assignment {
+        hand_over: Some(HandOver {
+            seq: 9,
+            totals: StoreTotals::default(),
+        }),
+        ..active()
+    };
+    let here = Tenure {
+        taken_over: true,
+        ..Tenure::default()
+    };
+    assert_eq!(
+        may_write(stock, site(2), Some(&given), Tenure::default()),
+        Err(Reason::STORE_NOT_HERE_YET)
+    );
+    assert_eq!(may_write(stock, site(2), Some(&given), here), Ok(()));
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! What both roles do once the session is ready: batches and acks both ways, and an end in order.
 
-use supplysync_model::{Reason, Timestamp};
+use supplysync_model::{Fault, Reason, Timestamp};
 
 use crate::{Ack, Batch, CloseReason, Effect, Input, Mode, OpId, Refused, Report, SessionLimits, TimerId};
 
@@ -28,6 +28,16 @@ pub(crate) enum End {
     Close(CloseReason),
 }
 
+impl End {
+    /// An operation of ours failed.
+    pub(crate) fn failed(fault: &Fault) -> End {
+        End::Close(match fault.reason() {
+            Reason::SESSION_FENCED => CloseReason::Fenced,
+            _ => CloseReason::Failed(Refused::from(fault)),
+        })
+    }
+}
+
 /// How far an end in order is.
 enum Ending {
     /// What is being applied, and its ack, still go out.
@@ -46,6 +56,8 @@ pub(crate) struct Exchange {
     pub(crate) incoming: Incoming,
     ending: Option<Ending>,
     peer_said_bye: bool,
+    /// Something besides batches is not done: a session that ends by itself waits for it.
+    pub(crate) unsettled: bool,
 }
 
 impl Exchange {
@@ -65,7 +77,18 @@ impl Exchange {
             incoming,
             ending: None,
             peer_said_bye: false,
+            unsettled: false,
         }
+    }
+
+    /// The numbers of this session's operations.
+    pub(crate) fn ops(&mut self) -> &mut Ops {
+        &mut self.ops
+    }
+
+    /// Whether an end has begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_some()
     }
 
     pub(crate) fn batch(&mut self, batch: Batch) -> Result<(), End> {
@@ -156,10 +179,7 @@ impl Exchange {
             // A page that was on its way when the end began is of no use to anybody.
             Input::Failed(op, _) if self.ending.is_some() && self.outgoing.reads(op) => {}
             Input::Failed(op, fault) if self.outgoing.owns(op) || self.incoming.owns(op) => {
-                return Err(End::Close(match fault.reason() {
-                    Reason::SESSION_FENCED => CloseReason::Fenced,
-                    _ => CloseReason::Failed(Refused::from(&fault)),
-                }));
+                return Err(End::failed(&fault));
             }
             _ => {}
         }
@@ -173,7 +193,8 @@ impl Exchange {
             self.push_first &= !self.outgoing.drained();
             self.incoming.held = self.push_first;
             self.incoming.poll(&mut self.ops, effects);
-            if self.mode == Mode::Drain && self.outgoing.drained() && self.incoming.drained() {
+            let drained = self.outgoing.drained() && self.incoming.drained() && !self.unsettled;
+            if self.mode == Mode::Drain && drained {
                 self.end(CloseReason::Drained);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use supplysync_model::{Channel, Incarnation, SyncId};
+use supplysync_model::{Channel, Incarnation, Seq, SyncId};
 
 use crate::{Ack, ApplyOutcome, ApplyRequest, Batch, Direction, Effect, OpId, Report, SessionLimits};
 
@@ -17,7 +17,11 @@ enum Work {
 
 /// What is under way.
 enum Busy {
-    Applying { number: u64, ends: Vec<(Channel, bool)> },
+    Applying {
+        number: u64,
+        ends: Vec<(Channel, bool)>,
+        head: Seq,
+    },
     Forgetting,
 }
 
@@ -31,6 +35,8 @@ pub(crate) struct Incoming {
     /// The channels that may come; `None` on the primary, whose store judges each record.
     served: Option<BTreeSet<Channel>>,
     received: u64,
+    /// The sender's head in the last snapshot applied.
+    seen: Seq,
     inbox: VecDeque<Work>,
     busy: Option<(OpId, Busy)>,
     /// Batches wait (interval mode, until our own changes are pushed).
@@ -49,6 +55,7 @@ impl Incoming {
             incarnation: None,
             served: None,
             received: 0,
+            seen: 0,
             inbox: VecDeque::new(),
             busy: None,
             held: false,
@@ -152,8 +159,8 @@ impl Incoming {
                     .iter()
                     .map(|part| (part.channel, part.caught_up))
                     .collect();
-                let number = batch.number;
-                self.busy = Some((op, Busy::Applying { number, ends }));
+                let (number, head) = (batch.number, batch.checkpoint.seq);
+                self.busy = Some((op, Busy::Applying { number, ends, head }));
                 let request = ApplyRequest {
                     direction: self.direction,
                     peer: self.peer,
@@ -168,13 +175,14 @@ impl Incoming {
 
     /// A batch is durable: the ack, and what to report. `None` for a completion that nobody waits for.
     pub(crate) fn applied(&mut self, op: OpId, outcome: ApplyOutcome) -> Option<(Ack, Vec<Report>)> {
-        let Some((_, Busy::Applying { number, ends })) = self
+        let Some((_, Busy::Applying { number, ends, head })) = self
             .busy
             .take_if(|(busy, work)| *busy == op && matches!(work, Busy::Applying { .. }))
         else {
             return None;
         };
         self.caught_up.extend(ends);
+        self.seen = self.seen.max(head);
         self.reported = false;
         let mut reports = vec![Report::Applied {
             direction: self.direction,
@@ -192,6 +200,26 @@ impl Incoming {
             head: outcome.head,
         };
         Some((ack, reports))
+    }
+
+    /// How the batch ends that this operation applies.
+    pub(crate) fn ends(&self, op: OpId) -> &[(Channel, bool)] {
+        match &self.busy {
+            Some((busy, Busy::Applying { ends, .. })) if *busy == op => ends,
+            _ => &[],
+        }
+    }
+
+    /// The sender's head in the last snapshot applied in this session.
+    pub(crate) fn seen(&self) -> Seq {
+        self.seen
+    }
+
+    /// Whether the channel is served.
+    pub(crate) fn serves(&self, channel: Channel) -> bool {
+        self.served
+            .as_ref()
+            .is_some_and(|served| served.contains(&channel))
     }
 
     /// Cursors are forgotten.

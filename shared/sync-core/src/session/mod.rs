@@ -5,6 +5,7 @@ mod check;
 mod exchange;
 mod incoming;
 mod limits;
+mod moving;
 mod outgoing;
 pub mod primary;
 mod pulse;

@@ -14,6 +14,7 @@ use super::admission::{self, Admission};
 use super::check::flaw_of_hello;
 use super::exchange::{End, Exchange, Ops};
 use super::incoming::Incoming;
+use super::moving::Notes;
 use super::outgoing::Outgoing;
 use super::pulse::Pulse;
 
@@ -42,6 +43,7 @@ pub struct Session {
     ops: Ops,
     /// Channels to serve that changed before the exchange began.
     newer_serve: Option<Vec<Served>>,
+    notes: Notes,
 }
 
 enum Phase {
@@ -71,6 +73,7 @@ impl Session {
             phase: Phase::Unconnected,
             ops: Ops::default(),
             newer_serve: None,
+            notes: Notes::default(),
         }
     }
 
@@ -169,6 +172,12 @@ impl Session {
             (Phase::Exchanging(exchange, _), SatelliteMessage::Batch(batch)) => exchange.batch(batch),
             (Phase::Exchanging(exchange, _), SatelliteMessage::Ack(ack)) => exchange.ack(ack, effects),
             (Phase::Exchanging(exchange, _), SatelliteMessage::Bye) => exchange.bye(),
+            // Not noted once an end has begun: the satellite says it again.
+            (Phase::Exchanging(exchange, _), SatelliteMessage::Move(_)) if exchange.is_ending() => Ok(()),
+            (Phase::Exchanging(exchange, _), SatelliteMessage::Move(report)) => self
+                .notes
+                .came(report, exchange.ops(), effects)
+                .map_err(End::Violation),
             (_, SatelliteMessage::Bye) => Err(End::Close(CloseReason::PeerClosed)),
             (Phase::Unconnected, _) => Err(End::Violation("a message came before the stream")),
             (_, SatelliteMessage::Heartbeat) => Ok(()),
@@ -215,7 +224,16 @@ impl Session {
     fn completed(&mut self, input: Input<SatelliteMessage>, effects: &mut Effects) -> Result<(), End> {
         match (std::mem::replace(&mut self.phase, Phase::Closed), input) {
             (Phase::Exchanging(mut exchange, served), input) => {
-                let done = exchange.complete(input, effects);
+                let done = match input {
+                    Input::MoveRecorded(op, noted) => {
+                        if self.notes.recorded(op) && !exchange.said_bye() {
+                            effects.push(Effect::Send(PrimaryMessage::MoveNoted(noted)));
+                        }
+                        Ok(())
+                    }
+                    Input::Failed(op, fault) if self.notes.owns(op) => Err(End::failed(&fault)),
+                    input => exchange.complete(input, effects),
+                };
                 self.phase = Phase::Exchanging(exchange, served);
                 done
             }

@@ -13,6 +13,7 @@ use crate::{
 use super::admission::satellite_broken;
 use super::exchange::{End, Exchange, Ops};
 use super::incoming::Incoming;
+use super::moving::Answers;
 use super::outgoing::Outgoing;
 use super::pulse::Pulse;
 
@@ -45,7 +46,7 @@ enum Phase {
     Checking(OpId, Box<Greeted>),
     Adopting(OpId, Box<Greeted>),
     AwaitingReady(Box<Greeted>),
-    Exchanging(Box<Exchange>),
+    Exchanging(Box<Exchange>, Box<Answers>),
     Closed,
 }
 
@@ -102,17 +103,28 @@ impl Session {
             Input::Stop => self.stop(),
             Input::SettingsChanged { push, .. } => {
                 self.push = push;
-                if let Phase::Exchanging(exchange) = &mut self.phase {
+                if let Phase::Exchanging(exchange, answers) = &mut self.phase {
                     exchange.outgoing.route(&self.push);
+                    answers.changed();
                 }
                 Ok(())
             }
             other => self.completed(other, effects),
         }?;
-        match &mut self.phase {
-            Phase::Exchanging(exchange) => exchange.poll(now, effects),
-            _ => Ok(()),
+        self.poll(now, effects)
+    }
+
+    /// Does whatever can be done now.
+    fn poll(&mut self, now: Timestamp, effects: &mut Effects) -> Result<(), End> {
+        let Phase::Exchanging(exchange, answers) = &mut self.phase else {
+            return Ok(());
+        };
+        if !exchange.is_ending() {
+            answers.poll(exchange.ops(), effects);
+            let incoming = &exchange.incoming;
+            exchange.unsettled = !answers.settled(|channel| incoming.serves(channel), incoming.seen());
         }
+        exchange.poll(now, effects)
     }
 
     fn connected(
@@ -139,7 +151,7 @@ impl Session {
     fn timer(&mut self, id: TimerId, now: Timestamp, effects: &mut Effects) -> Result<(), End> {
         let lingered = match &mut self.phase {
             Phase::Unconnected => return Ok(()),
-            Phase::Exchanging(exchange) if exchange.said_bye() => match id {
+            Phase::Exchanging(exchange, _) if exchange.said_bye() => match id {
                 TimerId::Heartbeat => return Ok(()),
                 TimerId::Silence => exchange.lingered(),
             },
@@ -160,7 +172,7 @@ impl Session {
 
     fn stop(&mut self) -> Result<(), End> {
         match &mut self.phase {
-            Phase::Exchanging(exchange) => {
+            Phase::Exchanging(exchange, _) => {
                 exchange.end(CloseReason::Stopped);
                 Ok(())
             }
@@ -171,15 +183,18 @@ impl Session {
     fn received(&mut self, message: PrimaryMessage, effects: &mut Effects) -> Result<(), End> {
         match (&mut self.phase, message) {
             (_, PrimaryMessage::Refused(refused)) => self.refused(refused, effects),
-            (Phase::Exchanging(exchange), PrimaryMessage::Batch(batch)) => exchange.batch(batch),
-            (Phase::Exchanging(exchange), PrimaryMessage::Ack(ack)) => exchange.ack(ack, effects),
-            (Phase::Exchanging(exchange), PrimaryMessage::Bye) => exchange.bye(),
-            (Phase::Exchanging(exchange), PrimaryMessage::Serve(serve)) => {
+            (Phase::Exchanging(exchange, _), PrimaryMessage::Batch(batch)) => exchange.batch(batch),
+            (Phase::Exchanging(exchange, _), PrimaryMessage::Ack(ack)) => exchange.ack(ack, effects),
+            (Phase::Exchanging(exchange, _), PrimaryMessage::Bye) => exchange.bye(),
+            (Phase::Exchanging(exchange, _), PrimaryMessage::Serve(serve)) => {
                 let next = channels(&serve);
                 let withdrawn = exchange.incoming.withdrawn(&next);
                 exchange.incoming.serve(next, withdrawn);
                 effects.push(Effect::Report(Report::Totals(serve)));
                 Ok(())
+            }
+            (Phase::Exchanging(_, answers), PrimaryMessage::MoveNoted(noted)) => {
+                answers.noted(noted).map_err(End::Violation)
             }
             (_, PrimaryMessage::Bye) => Err(End::Close(CloseReason::PeerClosed)),
             (Phase::Unconnected, _) => Err(End::Violation("a message came before the stream")),
@@ -237,9 +252,28 @@ impl Session {
     /// Completions: those of the handshake here, the others in the exchange. One with an old number is ignored.
     fn completed(&mut self, input: Input<PrimaryMessage>, effects: &mut Effects) -> Result<(), End> {
         match (std::mem::replace(&mut self.phase, Phase::Closed), input) {
-            (Phase::Exchanging(mut exchange), input) => {
-                let done = exchange.complete(input, effects);
-                self.phase = Phase::Exchanging(exchange);
+            (Phase::Exchanging(mut exchange, mut answers), input) => {
+                let done = match input {
+                    Input::MovesRead(op, read) => {
+                        if let Some(push) = answers.read(op, read) {
+                            exchange.outgoing.route(&push);
+                            self.push = push;
+                        }
+                        Ok(())
+                    }
+                    Input::Failed(op, _) if answers.owns(op) && exchange.is_ending() => Ok(()),
+                    Input::Failed(op, fault) if answers.owns(op) => Err(End::failed(&fault)),
+                    Input::AckRecorded(op) => {
+                        answers.acknowledged();
+                        exchange.complete::<PrimaryMessage, _>(Input::AckRecorded(op), effects)
+                    }
+                    Input::Applied(op, outcome) => {
+                        answers.applied(exchange.incoming.ends(op));
+                        exchange.complete::<PrimaryMessage, _>(Input::Applied(op, outcome), effects)
+                    }
+                    input => exchange.complete(input, effects),
+                };
+                self.phase = Phase::Exchanging(exchange, answers);
                 done
             }
             (Phase::Checking(op, greeted), Input::LineageChecked(done, verdict)) if op == done => {
@@ -304,7 +338,7 @@ impl Session {
         incoming.serve(served, forget);
         let ops = std::mem::take(&mut self.ops);
         let exchange = Exchange::new(ops, limits, self.setup.mode, outgoing, incoming);
-        self.phase = Phase::Exchanging(Box::new(exchange));
+        self.phase = Phase::Exchanging(Box::new(exchange), Box::new(Answers::new()));
         effects.push(Effect::Report(Report::Ready {
             session: welcome.session,
             mismatches: welcome.mismatches,

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use supplysync_model::{Chain, Channel, Digest, RecordHash, RecordKey, Seq, StoreId, SyncId};
+use supplysync_model::{
+    Assignment, Chain, Channel, Digest, Epoch, Kind, RecordHash, RecordKey, Seq, StoreId, SyncId,
+};
 
 use super::store::{Etag, ModelStore};
 
@@ -38,6 +40,21 @@ pub struct Shadow {
     pub records: BTreeMap<RecordKey, (RecordHash, Etag)>,
 }
 
+/// A version of a record, as a site was let write it.
+#[derive(Debug, Clone, Copy)]
+pub struct Write {
+    /// Who.
+    pub site: SyncId,
+    /// Where.
+    pub channel: Channel,
+    /// Which record.
+    pub key: RecordKey,
+    /// Its version.
+    pub version: Etag,
+    /// Its contents.
+    pub hash: RecordHash,
+}
+
 /// The ground truth.
 #[derive(Debug, Default)]
 pub struct Truth {
@@ -45,8 +62,18 @@ pub struct Truth {
     pub owners: BTreeMap<StoreId, SyncId>,
     /// Every version that an owner wrote, with its contents.
     pub written: BTreeSet<(RecordKey, RecordHash)>,
-    /// The latest version of each record, as its owner wrote it.
-    pub latest: BTreeMap<RecordKey, (SyncId, RecordHash)>,
+    /// Which site each ownership of a store gave the right to write to.
+    pub tenures: BTreeMap<(StoreId, Epoch), SyncId>,
+    /// Where each store was active, and under which ownership, before the present step.
+    pub present: BTreeMap<StoreId, (SyncId, Epoch)>,
+    /// Ownerships whose site was skipped by force.
+    pub fenced: BTreeSet<(StoreId, Epoch)>,
+    /// What was written by whoever was let, with its version: all of it.
+    pub writes: Vec<Write>,
+    /// Of those the last under each ownership: process, record and ownership, then site and contents.
+    pub let_write: BTreeMap<(usize, RecordKey, Epoch), (SyncId, RecordHash)>,
+    /// Every version that the primary ever held.
+    pub arrived: BTreeSet<(RecordKey, RecordHash)>,
     /// What was written past the checks: where, which, and the contents.
     pub foul: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Of those, the one that each process wrote last over a record: it must not vanish.
@@ -66,6 +93,77 @@ impl Truth {
             Some(store) => self.owners.get(&store).copied(),
             None => Some(SyncId::PRIMARY),
         }
+    }
+
+    /// Who may have written in a channel under an ownership.
+    pub fn owner_under(&self, channel: Channel, epoch: Epoch) -> Option<SyncId> {
+        match channel.store() {
+            Some(store) => self.tenures.get(&(store, epoch)).copied(),
+            None => Some(SyncId::PRIMARY),
+        }
+    }
+
+    /// Whether a process has written under this ownership before.
+    pub fn has_begun(&self, process: usize, assignment: &Assignment) -> bool {
+        self.let_write.iter().any(|((at, key, epoch), _)| {
+            let of = |write: &Write| write.key == *key && write.channel.store() == Some(assignment.store);
+            *at == process && *epoch == assignment.epoch && self.writes.iter().any(of)
+        })
+    }
+
+    /// The latest valid version of each record: written under the present ownership, or arrived under an earlier one.
+    pub fn latest(&self) -> BTreeMap<RecordKey, Write> {
+        let mut latest: BTreeMap<RecordKey, Write> = BTreeMap::new();
+        for write in &self.writes {
+            let present = write.channel.store().and_then(|store| self.present.get(&store));
+            let valid = present.is_none_or(|(_, epoch)| *epoch == write.version.epoch)
+                || self.arrived.contains(&(write.key, write.hash));
+            if valid
+                && latest
+                    .get(&write.key)
+                    .is_none_or(|held| held.version < write.version)
+            {
+                latest.insert(write.key, *write);
+            }
+        }
+        latest
+    }
+
+    /// Takes note of what the primary wrote by itself about stores, before the step is judged.
+    pub fn hear(&mut self, primary: &ModelStore) {
+        let after = self.shadows.first().map_or(0, |shadow| shadow.seq);
+        let news = primary.feed(Channel::Master, after);
+        for held in news.filter(|held| held.record.key.kind == Kind::ASSIGNMENT) {
+            let record = &held.record;
+            if self.written.insert((record.key, record.hash)) {
+                self.writes.push(Write {
+                    site: SyncId::PRIMARY,
+                    channel: record.channel,
+                    key: record.key,
+                    version: Etag {
+                        epoch: record.epoch,
+                        revision: record.revision,
+                    },
+                    hash: record.hash,
+                });
+            }
+            if let Some(assignment) = primary.assignment(held.record.key.id.into()) {
+                let tenure = (assignment.store, assignment.epoch);
+                self.tenures.insert(tenure, assignment.site);
+            }
+        }
+    }
+
+    /// Looks at where the primary says that stores are active.
+    fn look_at_assignments(&mut self, primary: &ModelStore) -> u64 {
+        let mut moved = 0;
+        for assignment in primary.assignments() {
+            let (store, site, epoch) = (assignment.store, assignment.site, assignment.epoch);
+            self.owners.insert(store, site);
+            let before = self.present.insert(store, (site, epoch));
+            moved += u64::from(before.is_some_and(|(_, before)| before != epoch));
+        }
+        moved
     }
 
     /// Whether these contents were written past the checks, anywhere.
@@ -90,13 +188,14 @@ impl Truth {
     }
 
     /// Looks at a process after what it committed was judged.
-    pub fn look(&mut self, process: usize, life: usize, store: &ModelStore) {
+    /// Returns how many stores have changed hands.
+    pub fn look(&mut self, process: usize, life: usize, store: &ModelStore) -> u64 {
         if self.shadows.len() <= process {
             self.shadows.resize_with(process + 1, Shadow::default);
         }
         let shadow = &mut self.shadows[process];
         let Some(past) = self.lives.get_mut(life) else {
-            return;
+            return 0;
         };
         if let Some((seq, chain)) = store.chains().last_key_value() {
             past.chains.insert(*seq, *chain);
@@ -105,6 +204,9 @@ impl Truth {
             let mut changed = false;
             for held in store.feed(channel, shadow.seq) {
                 changed = true;
+                if process == 0 {
+                    self.arrived.insert((held.record.key, held.record.hash));
+                }
                 let version = Etag {
                     epoch: held.record.epoch,
                     revision: held.record.revision,
@@ -119,6 +221,11 @@ impl Truth {
             }
         }
         shadow.seq = store.seq();
+        if process == 0 {
+            self.look_at_assignments(store)
+        } else {
+            0
+        }
     }
 
     /// Forgets what a process held: its database was replaced.

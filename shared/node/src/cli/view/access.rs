@@ -20,7 +20,7 @@ pub struct AccessRow {
     pub service: &'static str,
     /// Such as `AddSite`.
     pub method: &'static str,
-    /// Whose certificates are accepted: `site`, or roles.
+    /// Whose certificates are accepted: `site`, or roles; `visitor` needs none.
     pub callers: Vec<&'static str>,
 }
 
@@ -32,6 +32,8 @@ impl AccessView {
             method,
             callers: match caller {
                 Caller::Site => vec!["site"],
+                // On a port of its own, where a join token or a certificate that may have expired is shown.
+                Caller::Visitor => vec!["visitor"],
                 Caller::Operator(Role::Viewer) => vec!["viewer", "editor", "admin"],
                 Caller::Operator(Role::Editor) => vec!["editor", "admin"],
                 Caller::Operator(Role::Admin) => vec!["admin"],
@@ -47,7 +49,11 @@ impl Answer for AccessView {
     fn for_people(&self, width: Option<u16>) -> String {
         let mut grid = Grid::new(&["service", "call", "accepts"], width);
         for row in &self.calls {
-            grid.row([row.service.to_owned(), row.method.to_owned(), row.callers.join(", ")]);
+            grid.row([
+                row.service.to_owned(),
+                row.method.to_owned(),
+                row.callers.join(", "),
+            ]);
         }
         grid.or("nobody may call anything")
     }

@@ -104,7 +104,10 @@ impl Answer for PreferencesView {
             false => or_dash(&self.copies.join(", ")),
         };
         line("copies", &copies);
-        let mut grid = Grid::new(&[">Sync with", "name", "URL", "active stores", "mismatches"], width);
+        let mut grid = Grid::new(
+            &[">Sync with", "name", "URL", "active stores", "mismatches"],
+            width,
+        );
         for partner in &self.sync_with {
             grid.row([
                 partner.sync_id.to_string(),
@@ -166,6 +169,8 @@ impl LockView {
 
 impl Answer for LockView {
     fn for_people(&self, _width: Option<u16>) -> String {
-        format!("{} {}", self.told, self.expire_time).trim_end().to_owned()
+        format!("{} {}", self.told, self.expire_time)
+            .trim_end()
+            .to_owned()
     }
 }

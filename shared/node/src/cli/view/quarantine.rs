@@ -65,20 +65,55 @@ impl From<v1::QuarantinedChange> for QuarantinedChange {
 
 impl Answer for QuarantineView {
     fn for_people(&self, width: Option<u16>) -> String {
-        let mut grid = Grid::new(
-            &["since", "reason", "from", "channel", "record", "version"],
-            width,
-        );
+        let mut grid = Grid::new(&["id", "since", "reason", "from", "channel", "record"], width);
         for change in &self.changes {
             grid.row([
+                change.id.clone(),
                 moment(&change.time),
                 change.reason.clone(),
                 format!("{} {}", change.from_site, change.from_site_name),
                 change.channel.clone(),
                 format!("{} {}", change.kind, change.record_id),
-                change.version.clone(),
             ]);
         }
         grid.or("nothing is in quarantine")
+    }
+}
+
+/// One change with its content, as an answer of its own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct QuarantinedView(pub QuarantinedChange);
+
+impl Answer for QuarantinedView {
+    fn for_people(&self, width: Option<u16>) -> String {
+        let change = &self.0;
+        let mut grid = Grid::new(&["what", "value"], width);
+        let what = if change.deleted {
+            "a deletion of"
+        } else {
+            "a change of"
+        };
+        for (name, value) in [
+            ("id", change.id.clone()),
+            ("is", format!("{what} {} {}", change.kind, change.record_id)),
+            ("version", change.version.clone()),
+            ("channel", change.channel.clone()),
+            (
+                "from site",
+                format!("{} {}", change.from_site, change.from_site_name),
+            ),
+            ("since", moment(&change.time)),
+            ("refused because", change.reason.clone()),
+        ] {
+            grid.row([name.to_owned(), value]);
+        }
+        if let Some(fields) = change.body.as_object() {
+            for (name, value) in fields {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                grid.row([name.clone(), value]);
+            }
+        }
+        grid.or("nothing")
     }
 }

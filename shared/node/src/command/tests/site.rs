@@ -117,6 +117,7 @@ impl TestSite {
             },
             version: 1,
             state: AssignmentState::Active,
+            hand_over: None,
         };
         self.put(RecordBody::Assignment(assignment)).await;
         store

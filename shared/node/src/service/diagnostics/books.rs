@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use supplysync_api::fields::{Fields, time_text};
+use supplysync_api::fields::{Fields, one, time_text};
 use supplysync_api::{etag_text, readable_body, v1};
 use supplysync_model::{Channel, Fault, StoreId, SyncId};
-use supplysync_store::Queries;
-use supplysync_store::query::LedgerRow;
+use supplysync_store::query::{LedgerRow, Quarantined};
+use supplysync_store::{Queries, Store as RecordStore};
+use uuid::Uuid;
 
 use super::status::Totals;
 use super::verify::digest_text;
-use crate::command::lookup;
+use crate::command::caller::Caller;
+use crate::command::{lookup, quarantine};
 use crate::service::page::{next_token, page_query};
 use crate::service::reference;
 use crate::service::view::{site_names, store_codes};
@@ -38,20 +40,44 @@ pub(super) async fn channels(tx: &Queries) -> Result<v1::ListChannelsResponse, F
     })
 }
 
-pub(super) async fn quarantine(
+pub(super) async fn list_quarantine(
     tx: &Queries,
     request: v1::ListQuarantineRequest,
 ) -> Result<v1::ListQuarantineResponse, Fault> {
+    if !request.id.is_empty() {
+        let id = one("id", quarantine_id(&request.id))?;
+        let found = tx.find_quarantined(id).await?.into_iter().collect();
+        return Ok(v1::ListQuarantineResponse {
+            changes: changes(tx, found).await?,
+            next_page_token: String::new(),
+        });
+    }
     let list = format!("quarantine {}", request.store);
     let mut fields = Fields::new();
     let page = page_query(&mut fields, request.page_size, &request.page_token, &list);
     let page = fields.finish(page)?;
     let store = named_store(tx, &request.store).await?;
     let found = tx.list_quarantine(store, &page).await?;
-    let stores = found.rows.iter().filter_map(|change| change.channel.store());
+    Ok(v1::ListQuarantineResponse {
+        changes: changes(tx, found.rows).await?,
+        next_page_token: next_token(&list, found.next),
+    })
+}
+
+/// The id of an entry, as text.
+pub(super) fn quarantine_id(text: &str) -> Result<Uuid, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an id: `quarantine list` shows them"))
+}
+
+pub(super) async fn changes(
+    tx: &Queries,
+    found: Vec<Quarantined>,
+) -> Result<Vec<v1::QuarantinedChange>, Fault> {
+    let stores = found.iter().filter_map(|change| change.channel.store());
     let codes = store_codes(tx, stores.collect()).await?;
     let names = site_names(tx).await?;
-    let changes = found.rows.into_iter().map(|change| v1::QuarantinedChange {
+    let changes = found.into_iter().map(|change| v1::QuarantinedChange {
         id: change.id.to_string(),
         kind: change.key.kind.to_string(),
         record_id: change.key.id.to_string(),
@@ -68,9 +94,25 @@ pub(super) async fn quarantine(
         deleted: change.deleted,
         body: change.body.as_ref().map(readable_body),
     });
-    Ok(v1::ListQuarantineResponse {
-        changes: changes.collect(),
-        next_page_token: next_token(&list, found.next),
+    Ok(changes.collect())
+}
+
+pub(super) async fn resolve(
+    store: &RecordStore,
+    request: v1::ResolveQuarantineRequest,
+    caller: Caller,
+) -> Result<v1::ResolveQuarantineResponse, Fault> {
+    let id = one("id", quarantine_id(&request.id))?;
+    if request.resolution() != v1::QuarantineResolution::Discard {
+        return Err(Fault::field("resolution", "must be DISCARD"));
+    }
+    let change = quarantine::discard(store, id, request.note, caller).await?;
+    let shown = store.read("show quarantine", move |tx| {
+        let change = change.clone();
+        Box::pin(async move { changes(tx, vec![change]).await })
+    });
+    Ok(v1::ResolveQuarantineResponse {
+        change: shown.await?.pop(),
     })
 }
 

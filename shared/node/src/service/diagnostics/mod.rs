@@ -16,7 +16,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::request::answer;
+use super::request::{answer, caller};
 use crate::session::SyncControl;
 
 /// The handler.
@@ -90,9 +90,18 @@ impl DiagnosticsService for Diagnostics {
     ) -> Result<Response<v1::ListQuarantineResponse>, Status> {
         let request = request.into_inner();
         let read = self.store.read("list quarantine", |tx| {
-            Box::pin(async move { books::quarantine(tx, request).await })
+            Box::pin(async move { books::list_quarantine(tx, request).await })
         });
         answer("ListQuarantine", read.await)
+    }
+
+    async fn resolve_quarantine(
+        &self,
+        request: Request<v1::ResolveQuarantineRequest>,
+    ) -> Result<Response<v1::ResolveQuarantineResponse>, Status> {
+        let caller = caller(&request);
+        let resolved = books::resolve(&self.store, request.into_inner(), caller).await;
+        answer("ResolveQuarantine", resolved)
     }
 
     async fn verify(

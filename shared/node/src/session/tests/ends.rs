@@ -46,7 +46,7 @@ async fn a_newer_session_fences_the_older() {
             .await;
         let (to_satellite, to_primary, _) = pipe(None);
         let mut new = guest(2, 2);
-        new.on_lease = Box::new(move || fence.cancel());
+        new.on_lease = Box::new(move |_| fence.cancel());
         tokio::join!(
             run_primary(primary.context.clone(), new, to_satellite),
             run_satellite(satellite.context.clone(), host(Mode::Drain), to_primary),

@@ -188,7 +188,7 @@ pub(super) fn guest(site: u16, session: u64) -> Guest {
         packing: Packing::Plain,
         fence: CancellationToken::new(),
         stop: CancellationToken::new(),
-        on_lease: Box::new(|| {}),
+        on_lease: Box::new(|_| {}),
     }
 }
 

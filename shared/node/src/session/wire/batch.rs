@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use prost::Message;
 use supplysync_api::v1;
-use supplysync_model::limits::{MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_BODY_BYTES, MAX_FRAME_BYTES};
+use supplysync_model::limits::{
+    MAX_BATCH_BYTES, MAX_BATCH_PARTS, MAX_BATCH_RECORDS, MAX_BODY_BYTES, MAX_FRAME_BYTES,
+};
 use supplysync_model::{Channel, Epoch, Fault, Record, RecordHash, RecordId, RecordKey, Timestamp};
 use supplysync_net::zstd;
 use supplysync_sync_core::{Batch, OwnerProof, Part};
 
+use super::count::{Count, count};
 use super::scalar::{
     bytes16, channel, channel_to_wire, checkpoint, checkpoint_to_wire, cursor, cursor_to_wire, digest,
     digest_to_wire, kind, missing, seq, sync_id,
@@ -78,8 +81,19 @@ pub(super) fn batch(wire: v1::Batch) -> Read<Batch> {
     if payload.len() != claimed {
         return Err(Violation::new("a payload has another size than the batch says"));
     }
-    let payload = v1::BatchPayload::decode(payload)
-        .map_err(|error| Violation::new(format!("a payload can't be decoded ({error})")))?;
+    let undecodable = |error| Violation::new(format!("a payload can't be decoded ({error})"));
+    let Count { parts, records } = count(&payload).map_err(undecodable)?;
+    if parts > MAX_BATCH_PARTS {
+        return Err(Violation::new(format!(
+            "a batch has more than {MAX_BATCH_PARTS} parts"
+        )));
+    }
+    if records != wire.records as usize {
+        return Err(Violation::new(
+            "a batch has another number of records than it says",
+        ));
+    }
+    let payload = v1::BatchPayload::decode(payload).map_err(undecodable)?;
     let parts = payload.parts.into_iter().map(part).collect::<Read<Vec<_>>>()?;
     let batch = Batch {
         number: wire.number,
@@ -89,11 +103,6 @@ pub(super) fn batch(wire: v1::Batch) -> Read<Batch> {
                 .ok_or_else(|| missing("the checkpoint of a batch"))?,
         )?,
     };
-    if batch.records() != wire.records as usize {
-        return Err(Violation::new(
-            "a batch has another number of records than it says",
-        ));
-    }
     let bodies = batch.parts.iter().flat_map(|part| &part.records);
     let bytes: usize = bodies.map(|record| record.body.len()).sum();
     // The record that fills a batch may go beyond.

@@ -3,6 +3,8 @@
 
 mod ack;
 mod batch;
+mod count;
+mod moves;
 mod primary;
 mod satellite;
 mod scalar;

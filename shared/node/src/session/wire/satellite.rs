@@ -7,6 +7,7 @@ use supplysync_sync_core::{Hello, SatelliteMessage};
 
 use super::ack::{ack, ack_to_wire};
 use super::batch::{Packing, batch, batch_to_wire};
+use super::moves::{report, report_to_wire};
 use super::scalar::{
     NAME_BYTES, checkpoint, checkpoint_to_wire, cursors, cursors_to_wire, incarnation, incarnation_to_wire,
     missing, sync_id, text,
@@ -27,6 +28,7 @@ impl Frame for v1::SatelliteMessage {
             SatelliteMessage::Ack(ack) => Wire::Ack(ack_to_wire(ack)),
             SatelliteMessage::Heartbeat => Wire::Heartbeat(v1::Heartbeat {}),
             SatelliteMessage::Bye => Wire::Bye(v1::Bye {}),
+            SatelliteMessage::Move(report) => Wire::Move(report_to_wire(report)),
         };
         Ok(v1::SatelliteMessage {
             message: Some(message),
@@ -52,6 +54,7 @@ impl Frame for v1::SatelliteMessage {
             Some(Wire::Ack(wire)) => SatelliteMessage::Ack(ack(wire)?),
             Some(Wire::Heartbeat(_)) => SatelliteMessage::Heartbeat,
             Some(Wire::Bye(_)) => SatelliteMessage::Bye,
+            Some(Wire::Move(wire)) => SatelliteMessage::Move(report(wire)?),
         })
     }
 }

@@ -23,6 +23,9 @@ pub(super) fn text(what: &str, text: String, limit: usize) -> Read<String> {
     if text.len() > limit {
         return Err(Violation::new(format!("{what} is longer than {limit} bytes")));
     }
+    if text.contains('\0') {
+        return Err(Violation::new(format!("{what} holds U+0000, which no text may")));
+    }
     Ok(text)
 }
 

@@ -175,7 +175,7 @@ fn ack() -> impl Strategy<Value = Ack> {
 }
 
 fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
-    let words = (".{0,20}", ".{0,20}", vec(".{0,8}", 0..3));
+    let words = ("[^\0\n]{0,20}", "[^\0\n]{0,20}", vec("[^\0\n]{0,8}", 0..3));
     let lives = (
         option::of(incarnation()),
         option::of(checkpoint()),
@@ -210,7 +210,7 @@ fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
 
 fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
     let lives = (option::of(incarnation()), option::of(checkpoint()));
-    let words = (".{0,20}", vec(".{0,20}", 0..3));
+    let words = ("[^\0\n]{0,20}", vec("[^\0\n]{0,20}", 0..3));
     let welcome = (any::<(u32, u64)>(), words, lives, cursors(), served()).prop_map(
         |((protocol, session), words, lives, cursors, serve)| {
             PrimaryMessage::Welcome(Welcome {
@@ -225,13 +225,14 @@ fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
             })
         },
     );
-    let refused = ("[A-Z_]{1,20}", ".{0,60}", any::<bool>()).prop_map(|(reason, message, retryable)| {
-        PrimaryMessage::Refused(Refused {
-            reason,
-            message,
-            retryable,
-        })
-    });
+    let refused =
+        ("[A-Z_]{1,20}", "[^\0\n]{0,60}", any::<bool>()).prop_map(|(reason, message, retryable)| {
+            PrimaryMessage::Refused(Refused {
+                reason,
+                message,
+                retryable,
+            })
+        });
     prop_oneof![
         welcome,
         refused,
@@ -375,11 +376,41 @@ fn sizes_are_bounded() {
     };
     assert!(refusal_of(bomb).contains("larger than 4194304 bytes"));
 
+    let unkeepable = v1::SatelliteMessage {
+        message: Some(v1::satellite_message::Message::Hello(v1::Hello {
+            sync_id: 2,
+            site_name: "Cli\0nic".into(),
+            ..Default::default()
+        })),
+    };
+    assert!(unkeepable.read().unwrap_err().to_string().contains("U+0000"));
+
     let miscounted = v1::Batch {
         records: 3,
         ..wire_batch(2)
     };
     assert!(refusal_of(miscounted).contains("number of records"));
+}
+
+#[test]
+fn parts_and_records_are_counted_before_they_are_decoded() {
+    let packed = |payload: Vec<u8>| v1::Batch {
+        encoding: v1::PayloadEncoding::Zstd.into(),
+        payload_bytes: payload.len() as u32,
+        payload: supplysync_net::zstd::deflate(&payload, 3).unwrap().into(),
+        ..wire_batch(0)
+    };
+    // Field 1 of the payload, and within a part field 5, of no bytes.
+    let parts = packed([10, 0].repeat(MAX_FRAME_BYTES / 2));
+    assert!(parts.payload.len() < 1_000);
+    assert!(refusal_of(parts).contains("more than 32768 parts"));
+
+    let part = [42, 0].repeat(1_000_000);
+    let records = packed([vec![10, 0x80, 0x89, 0x7a], part].concat());
+    assert!(refusal_of(records).contains("number of records"));
+
+    let cut = packed(vec![10, 5, 0]);
+    assert!(refusal_of(cut).contains("can't be decoded"));
 }
 
 #[test]

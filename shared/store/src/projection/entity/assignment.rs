@@ -1,7 +1,7 @@
 //! The row of an assignment.
 
 use sea_orm::entity::prelude::*;
-use supplysync_model::{Assignment, AssignmentState, Epoch, Fault};
+use supplysync_model::{Assignment, AssignmentState, Epoch, Fault, HandOver};
 
 use crate::projection::code;
 use crate::query::Versioned;
@@ -15,6 +15,8 @@ pub struct Model {
     pub active_epoch: i64,
     pub version: i64,
     pub draining_to: Option<i64>,
+    pub given_seq: Option<i64>,
+    pub given_totals: Option<Vec<u8>>,
     pub retired: bool,
     pub epoch: i64,
     pub revision: i64,
@@ -42,6 +44,13 @@ impl TryFrom<Model> for Versioned<Assignment> {
                     Some(to) => AssignmentState::Draining {
                         to: code::sync_id(to)?,
                     },
+                },
+                hand_over: match (row.given_seq, row.given_totals) {
+                    (Some(seq), Some(totals)) => Some(HandOver {
+                        seq: seq as u64,
+                        totals: code::totals(&totals)?,
+                    }),
+                    _ => None,
                 },
             },
         })

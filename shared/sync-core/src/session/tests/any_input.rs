@@ -2,11 +2,11 @@
 //! and peer would answer, so that the machines get deep; the other half is anything.
 
 use proptest::prelude::*;
-use supplysync_model::{Channel, Fault, FaultCode, Reason};
+use supplysync_model::{Channel, Fault, FaultCode, MoveReport, MoveStep, Reason};
 
 use crate::{
-    ApplyOutcome, ApplyRequest, Cursor, Effect, Input, LineageVerdict, Mode, OpId, Page, PageRequest,
-    PrimaryMessage, Refused, SatelliteMessage, TimerId,
+    ApplyOutcome, ApplyRequest, Cursor, Effect, Input, LineageVerdict, Mode, MoveNoted, MovesRead, OpId,
+    Page, PageRequest, PrimaryMessage, Refused, SatelliteMessage, TimerId,
 };
 
 use super::fixture::*;
@@ -102,6 +102,20 @@ fn honest_outcome(request: &ApplyRequest) -> ApplyOutcome {
     }
 }
 
+fn moves_read(a: u8) -> MovesRead {
+    let report = MoveReport {
+        store: store(1),
+        version: u64::from(a % 4),
+        step: MoveStep::Aborted,
+    };
+    MovesRead {
+        push: Channel::of_store(store(1)).to_vec(),
+        reports: (a.is_multiple_of(3)).then_some(report).into_iter().collect(),
+        awaited: Vec::new(),
+        open: a.is_multiple_of(2),
+    }
+}
+
 /// What the store answers to an operation, honestly or with a fault.
 fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
     let op = op_of(effect)?;
@@ -118,6 +132,15 @@ fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
         Effect::Apply(_, request) => Input::Applied(op, honest_outcome(request)),
         Effect::RecordAck(..) => Input::AckRecorded(op),
         Effect::Forget(..) => Input::Forgotten(op),
+        Effect::ReadMoves(..) => Input::MovesRead(op, moves_read(a)),
+        Effect::RecordMove(_, report) => Input::MoveRecorded(
+            op,
+            MoveNoted {
+                store: report.store,
+                version: report.version,
+                seq: u64::from(a % 3),
+            },
+        ),
         _ => return None,
     })
 }

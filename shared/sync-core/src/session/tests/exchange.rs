@@ -61,6 +61,16 @@ fn read_of<M>(effects: &[Effect<M>]) -> Option<u64> {
     find(effects, |effect| matches!(effect, Effect::ReadPage(..)))
 }
 
+/// Answers that there is nothing to say about moves.
+fn no_moves(machine: &mut Watched<satellite::Session>, effects: &FromSatellite) -> FromSatellite {
+    let op = find(effects, |effect| matches!(effect, Effect::ReadMoves(..))).unwrap();
+    let read = crate::MovesRead {
+        push: vec![stock(1)],
+        ..crate::MovesRead::default()
+    };
+    machine.feed(Input::MovesRead(op, read))
+}
+
 fn applied<N>(op: u64, parts: &[Part]) -> Input<N> {
     Input::Applied(
         op,
@@ -170,6 +180,7 @@ fn an_idle_session_sends_nothing() {
 fn in_interval_mode_what_came_waits_until_our_own_is_pushed() {
     let (mut machine, effects) = ready_satellite(Mode::Drain);
     let read = read_of(&effects).unwrap();
+    no_moves(&mut machine, &effects);
     let effects = machine.feed(pulled(1, 10, 12, true));
     assert_eq!(apply_of(&effects), None);
     let pushed = following(stock(1), 15, 20, true);
@@ -181,6 +192,7 @@ fn in_interval_mode_what_came_waits_until_our_own_is_pushed() {
     let effects = machine.feed(Input::AckRecorded(record));
     let op = apply_of(&effects).unwrap();
     let effects = machine.feed(applied(op, &[following(Channel::Master, 10, 12, true)]));
+    let effects = no_moves(&mut machine, &effects);
     assert!(
         effects.contains(&Effect::Send(SatelliteMessage::Bye)),
         "{effects:?}"

@@ -51,6 +51,9 @@ fn replaced(store: &ModelStore, process: ProcessId, request: &ApplyRequest) -> C
             Some(Cursor::Loading { last, .. }) => last,
             Some(Cursor::Following { .. }) => continue,
         };
+        if !store.is_judged(part.channel, request.peer, request.direction) {
+            continue;
+        }
         let end = match part.through {
             Cursor::Loading { last, .. } => last,
             Cursor::Following { .. } => None,
@@ -83,6 +86,10 @@ fn nothing_missing(world: &World, id: ProcessId) -> Check {
         let Some(sender) = world.processes.iter().find(|process| process.site == *peer) else {
             continue;
         };
+        if !receiver.store.is_judged(*channel, *peer, *direction) {
+            // A store that has gone to another site since.
+            continue;
+        }
         for held in sender.store.feed(*channel, 0) {
             let (key, hash) = (held.record.key, held.record.hash);
             if has_passed(row.cursor, key, held.seq)

@@ -1,6 +1,7 @@
 //! P8: nothing silent. What is refused is kept; the ledger adds up on both ends.
 
 use super::{Check, Violation};
+use crate::Direction;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p8_nothing_silent";
@@ -34,7 +35,9 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
         let there = store
             .get_record(record.key)
             .is_some_and(|held| held.record.hash == record.hash)
-            || store.quarantine().iter().any(|kept| kept.record == *record);
+            || store.quarantine().iter().any(|kept| kept.record == *record)
+            || !store.is_judged(record.channel, request.peer, request.direction)
+                && request.direction == Direction::Pull;
         if !there && !world.truth.doubtful.contains(&request.peer) {
             let what = format!(
                 "process {process} took {} and has it neither as a record nor in quarantine",
@@ -43,6 +46,7 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
             return Err(Violation::new(NAME, what));
         }
     }
+    let primary = &world.processes[0].store;
     for ((at, key), (channel, hash)) in &world.truth.foul_last {
         // An owner may write over it; whoever only receives the channel must keep it.
         if at != process || world.truth.owner(*channel) == Some(store.sync_id()) {
@@ -51,7 +55,9 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
         let there = store
             .get_record(*key)
             .is_some_and(|held| held.record.hash == *hash)
-            || store.quarantine().iter().any(|kept| kept.record.hash == *hash);
+            || store.quarantine().iter().any(|kept| kept.record.hash == *hash)
+            // Pushed while this site had the store: then the primary keeps it.
+            || primary.quarantine().iter().any(|kept| kept.record.hash == *hash);
         if !there {
             let what = format!("process {process} replaced its own unacknowledged {key} without keeping it");
             return Err(Violation::new(NAME, what));

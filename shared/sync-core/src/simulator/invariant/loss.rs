@@ -53,13 +53,19 @@ fn reaches(durable: Cursor, acked: Cursor) -> bool {
 
 /// What an owner wrote last is still there on the owner, and at the primary, whatever happened in between.
 pub(super) fn at_peace(world: &World) -> Check {
-    for (key, (owner, hash)) in &world.truth.latest {
-        if world.truth.doubtful.contains(owner) {
+    for (key, last) in &world.truth.latest() {
+        let Some(owner) = world.truth.owner(last.channel) else {
+            continue;
+        };
+        if [owner, last.site]
+            .iter()
+            .any(|site| world.truth.doubtful.contains(site))
+        {
             continue;
         }
-        let at_owner = || world.processes.iter().filter(|process| process.site == *owner);
+        let at_owner = || world.processes.iter().filter(|process| process.site == owner);
         // What an owner wrote past its own checks replaced it there, perhaps before it was sent.
-        let fouled = at_owner().any(|process| {
+        let fouled = world.processes.iter().any(|process| {
             let held = process.store.get_record(*key);
             held.is_some_and(|held| world.truth.is_foul(*key, held.record.hash))
         });
@@ -69,11 +75,11 @@ pub(super) fn at_peace(world: &World) -> Check {
                 .store
                 .quarantine()
                 .iter()
-                .any(|kept| kept.record.key == *key && kept.record.hash == *hash);
-            if held != Some(*hash) && !fouled && !aside {
+                .any(|kept| kept.record.key == *key && kept.record.hash == last.hash);
+            if held != Some(last.hash) && !fouled && !aside {
                 let what = format!(
-                    "site {owner} wrote {key} as {hash:?}, site {} has {held:?}",
-                    process.site
+                    "site {} wrote {key} as {:?}, site {} has {held:?}",
+                    last.site, last.hash, process.site
                 );
                 return Err(Violation::new(NAME, what));
             }

@@ -3,6 +3,7 @@
 mod admitted;
 mod atomic;
 mod equal;
+mod fenced;
 mod gap;
 mod ledger;
 mod loss;
@@ -20,6 +21,8 @@ use crate::Cursor;
 pub use admitted::invariant_p10_right_identity;
 pub use atomic::invariant_p5_atomic;
 pub use equal::invariant_p11_proven_equality;
+pub use fenced::invariant_p7_fenced_moves;
+pub(super) use fenced::unfinished;
 pub use gap::invariant_p4_no_gap;
 pub use ledger::invariant_p8_nothing_silent;
 pub use loss::invariant_p2_no_acknowledged_loss;
@@ -59,6 +62,7 @@ pub fn after_step(world: &World, seen: &[Observation]) -> Check {
         invariant_p4_no_gap(world, observation)?;
         invariant_p5_atomic(world, observation)?;
         invariant_p6_order(world, observation)?;
+        invariant_p7_fenced_moves(world, observation)?;
         invariant_p10_right_identity(world, observation)?;
         invariant_p11_proven_equality(world, observation)?;
         invariant_p8_nothing_silent(world, observation)?;
@@ -70,6 +74,7 @@ pub fn after_step(world: &World, seen: &[Observation]) -> Check {
 /// All checks that look at the whole, once everything has drained.
 pub fn at_peace(world: &World) -> Check {
     loss::at_peace(world)?;
+    fenced::at_peace(world)?;
     ledger::at_peace(world)?;
     admitted::at_peace(world)?;
     equal::at_peace(world)

@@ -32,7 +32,8 @@ pub fn invariant_p3_exactly_once(world: &World, seen: &Observation) -> Check {
             let foul = world.truth.is_foul(record.key, record.hash)
                 || world.truth.is_foul(record.key, *hash)
                 || world.truth.doubtful.contains(&record.origin_site)
-                || world.truth.doubtful.contains(&store.sync_id());
+                || world.truth.doubtful.contains(&store.sync_id())
+                || store.quarantine().iter().any(|kept| kept.record.hash == *hash);
             if new < *version && !foul {
                 let what = format!(
                     "process {id} replaced {} {version:?} by the older {new:?}",

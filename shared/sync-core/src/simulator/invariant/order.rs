@@ -2,11 +2,12 @@
 
 use super::{Check, Violation};
 use crate::simulator::body;
+use crate::simulator::store::{Etag, StoredRecord};
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p6_order";
 
-/// Every record that a live record refers to is there, at least in the revision that it was written on.
+/// Every record that a live record refers to is there, at least in the version that it was written on.
 pub fn invariant_p6_order(world: &World, seen: &Observation) -> Check {
     let Observation::Committed(id) = seen else {
         return Ok(());
@@ -15,13 +16,24 @@ pub fn invariant_p6_order(world: &World, seen: &Observation) -> Check {
     if world.truth.doubtful.contains(&store.sync_id()) {
         return Ok(());
     }
-    for held in store.records() {
+    let stale = |held: &StoredRecord| {
+        let record = &held.record;
+        let here = record.origin_site == store.sync_id();
+        let of = record.channel.store().and_then(|of| store.assignment(of));
+        here && of.is_some_and(|of| record.epoch < of.epoch)
+            && !world.truth.arrived.contains(&(record.key, record.hash))
+    };
+    // What this site wrote under an ownership that it has lost is on its way into quarantine.
+    for held in store.records().filter(|held| !stale(held)) {
         for reference in body::references(&held.record) {
-            let there = store.get_record(reference.key).map(|held| held.record.revision);
-            if there.is_none_or(|revision| revision < reference.revision) {
+            let there = store.get_record(reference.key).map(|held| Etag {
+                epoch: held.record.epoch,
+                revision: held.record.revision,
+            });
+            if there.is_none_or(|version| version < reference.version) {
                 let what = format!(
-                    "process {id} shows {} of {}, which refers to {} of revision {}; there is {there:?}",
-                    held.record.key, held.record.channel, reference.key, reference.revision
+                    "process {id} shows {} of {}, which refers to {} of version {:?}; there is {there:?}",
+                    held.record.key, held.record.channel, reference.key, reference.version
                 );
                 return Err(Violation::new(NAME, what));
             }

@@ -16,12 +16,12 @@ pub fn invariant_p1_single_writer(world: &World, seen: &Observation) -> Check {
             let store = &world.processes[*id].store;
             let after = world.truth.shadows.get(*id).map_or(0, |shadow| shadow.seq);
             for channel in store.channels() {
-                let owner = world.truth.owner(channel);
                 for held in store.feed(channel, after) {
                     let record = &held.record;
                     if world.truth.is_foul(record.key, record.hash) {
                         continue;
                     }
+                    let owner = world.truth.owner_under(channel, record.epoch);
                     if Some(record.origin_site) != owner {
                         let what = format!(
                             "process {id} holds {} of {channel} written by site {}, the owner is {owner:?}",

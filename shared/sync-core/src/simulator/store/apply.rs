@@ -1,10 +1,10 @@
 //! Applying a batch: one transaction moves records, chain and cursors together, or nothing.
 
-use supplysync_model::{Channel, Fault, FaultCode, Reason, Record, RecordHash, RecordKey, SyncId};
+use supplysync_model::{Channel, Fault, FaultCode, Kind, Reason, Record, RecordHash, RecordKey, SyncId};
 
 use super::{CursorRow, ModelStore, Moment, Quarantined, StoredRecord, fault};
 use crate::{
-    ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Verdict, decide_pull,
+    ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Tenure, Verdict, decide_pull,
     decide_push, may_write, record_hash,
 };
 
@@ -39,8 +39,11 @@ impl ModelStore {
         for part in parts {
             let (channel, through, caught_up) = (part.channel, part.through, part.caught_up);
             let (digest, owner) = (part.digest, part.owner_proof);
-            self.apply_part(peer, direction, part, &mut work);
-            let comparison = digest.map(|theirs| self.compare(channel, peer, theirs, checkpoint.seq));
+            let judged = self.is_judged(channel, peer, direction);
+            self.apply_part(peer, direction, part, judged, &mut work);
+            let comparison = digest
+                .filter(|_| judged)
+                .map(|theirs| self.compare(channel, peer, theirs, checkpoint.seq));
             comparisons.extend(comparison);
             let (held, quarantined) = self.held_and_quarantined(channel, peer);
             let row = self
@@ -70,6 +73,11 @@ impl ModelStore {
             });
         }
         self.learn_checkpoint(peer, checkpoint);
+        if direction == Direction::Push {
+            self.advance_moves(&mut work.hashes)?;
+        } else {
+            self.settle_losses();
+        }
         self.commit(&work.hashes, moment);
         let head = self
             .head()
@@ -100,7 +108,24 @@ impl ModelStore {
         Err(fault(FaultCode::Aborted, Reason::PROTOCOL_VIOLATION, message))
     }
 
-    fn apply_part(&mut self, peer: SyncId, direction: Direction, part: Part, work: &mut Work) {
+    /// Whether the sender's word on a channel counts: on push that of the store's site; on pull anybody's but on what
+    /// is active here, where the feed is not obeyed (what comes was on its way when the store came).
+    pub fn is_judged(&self, channel: Channel, peer: SyncId, direction: Direction) -> bool {
+        let site = channel
+            .store()
+            .and_then(|store| self.assignment(store))
+            .map(|assignment| assignment.site);
+        match direction {
+            Direction::Push => site == Some(peer),
+            Direction::Pull => site != Some(self.sync_id),
+        }
+    }
+
+    fn apply_part(&mut self, peer: SyncId, direction: Direction, part: Part, judged: bool, work: &mut Work) {
+        if direction == Direction::Pull && !judged {
+            work.duplicates += part.records.len() as u64;
+            return;
+        }
         if let Some((after, last)) = key_range(&part) {
             self.clear_leftovers(&part, after, last);
         }
@@ -128,7 +153,13 @@ impl ModelStore {
                         self.keep_local_work(record.key);
                     }
                     self.supersede(record.key, peer);
+                    let key = record.key;
+                    let before = self
+                        .assignment(key.id.into())
+                        .filter(|_| key.kind == Kind::ASSIGNMENT);
                     work.hashes.push(self.write(record));
+                    self.note_loss(key.id.into(), before.as_ref());
+                    self.forget_proof(key.id.into(), before.as_ref());
                 }
             }
         }
@@ -158,14 +189,19 @@ impl ModelStore {
         }
         let record = held.record.clone();
         let assignment = record.channel.store().and_then(|store| self.assignment(store));
-        let reason = may_write(record.channel, self.sync_id, assignment.as_ref())
-            .err()
-            .unwrap_or(Reason::NOT_OWNER);
+        let reason = may_write(
+            record.channel,
+            self.sync_id,
+            assignment.as_ref(),
+            Tenure::default(),
+        )
+        .err()
+        .unwrap_or(Reason::NOT_OWNER);
         let here = self.sync_id;
         self.set_aside(record, here, reason);
     }
 
-    fn is_unacknowledged(&self, held: &StoredRecord) -> bool {
+    pub(super) fn is_unacknowledged(&self, held: &StoredRecord) -> bool {
         let acknowledged = self.acknowledged(held.record.channel);
         held.record.origin_site == self.sync_id
             && match acknowledged {

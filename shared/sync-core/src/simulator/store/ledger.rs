@@ -5,7 +5,7 @@
 use supplysync_model::{Channel, SyncId};
 
 use super::ModelStore;
-use crate::Cursor;
+use crate::{Cursor, Direction};
 
 /// Which end counted a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +31,7 @@ pub struct LedgerRow {
     pub held: u64,
     /// Live records in open quarantine.
     pub quarantined: u64,
-    /// Records whose latest version, a tombstone too, is not there; `None` while the receiver does not know.
+    /// Records whose latest version, a tombstone too, is not there; `None` while that is not known.
     pub pending: Option<u64>,
 }
 
@@ -49,6 +49,7 @@ impl ModelStore {
     /// A row for each channel that somebody has received from this site or that this site receives.
     pub fn ledger(&self) -> Vec<LedgerRow> {
         let rows = self.cursors.iter();
+        let rows = rows.filter(|((peer, channel, direction), _)| self.counts(*peer, *channel, *direction));
         rows.map(|((peer, channel, direction), row)| {
             let side = if *direction == self.receives() {
                 Side::Receiver
@@ -62,7 +63,9 @@ impl ModelStore {
                 owner_records: Some(self.digest(*channel).count),
                 held: row.held,
                 quarantined: row.quarantined,
-                pending: Some(self.beyond(*channel, row.cursor)),
+                // A receiver that took everything and compared nothing knows the store as another site's by now.
+                pending: Some(self.beyond(*channel, row.cursor))
+                    .filter(|beyond| row.caught_up || *beyond > 0),
             };
             if side == Side::Receiver {
                 let (held, quarantined) = self.held_and_quarantined(*channel, *peer);
@@ -75,6 +78,21 @@ impl ModelStore {
             entry
         })
         .collect()
+    }
+
+    /// Whether the books of a channel with that peer are kept: a store's by who has it, and of what this site has
+    /// itself there is nothing to receive.
+    fn counts(&self, peer: SyncId, channel: Channel, direction: Direction) -> bool {
+        let site = channel
+            .store()
+            .and_then(|store| self.assignment(store))
+            .map(|assignment| assignment.site);
+        let (sender, receiver) = if direction == self.receives() {
+            (peer, self.sync_id)
+        } else {
+            (self.sync_id, peer)
+        };
+        site.is_none() || (site != Some(receiver) && (direction == Direction::Pull || site == Some(sender)))
     }
 
     fn beyond(&self, channel: Channel, cursor: Cursor) -> u64 {

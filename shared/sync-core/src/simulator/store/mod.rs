@@ -5,21 +5,23 @@ mod apply;
 mod compare;
 mod ledger;
 mod lineage;
+mod moves;
 mod own;
 mod page;
 mod peer;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use supplysync_model::{
-    Assignment, Chain, Channel, Checkpoint, Digest, Fault, FaultCode, Incarnation, Reason, Record,
+    Assignment, Chain, Channel, Checkpoint, Digest, Epoch, Fault, FaultCode, Incarnation, Reason, Record,
     RecordHash, RecordKey, Seq, StoreId, SyncId,
 };
 
 use crate::{Direction, extend_chain};
 
 pub use ledger::{LedgerRow, Side};
+pub use moves::MoveRow;
 pub use own::{Etag, OwnChange, Written};
 pub use peer::HelloState;
 pub use state::{Bodies, CursorRow, Moment, Peer, Quarantined, StoredRecord};
@@ -40,6 +42,14 @@ pub struct ModelStore {
     cursors: BTreeMap<(SyncId, Channel, Direction), CursorRow>,
     leases: BTreeMap<SyncId, u64>,
     quarantine: Vec<Quarantined>,
+    /// Moves under way (primary).
+    moves: BTreeMap<StoreId, MoveRow>,
+    /// What this site decided about moves away from it (satellite).
+    decisions: BTreeMap<StoreId, moves::Decision>,
+    /// Ownerships under which this site has begun to write.
+    taken: BTreeSet<(StoreId, Epoch)>,
+    /// Stores that went elsewhere while some of this site's work was on its way (satellite).
+    lost: BTreeSet<StoreId>,
     commits: u64,
 }
 
@@ -65,6 +75,10 @@ impl ModelStore {
             cursors: BTreeMap::new(),
             leases: BTreeMap::new(),
             quarantine: Vec::new(),
+            moves: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            lost: BTreeSet::new(),
             commits: 0,
         }
     }

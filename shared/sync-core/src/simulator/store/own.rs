@@ -57,9 +57,15 @@ impl ModelStore {
         Ok(written)
     }
 
-    fn put_one(&mut self, change: OwnChange, hashes: &mut Vec<RecordHash>) -> Result<Written, Fault> {
+    pub(super) fn put_one(
+        &mut self,
+        change: OwnChange,
+        hashes: &mut Vec<RecordHash>,
+    ) -> Result<Written, Fault> {
         let assignment = change.channel.store().and_then(|store| self.assignment(store));
-        may_write(change.channel, self.sync_id, assignment.as_ref()).map_err(|reason| {
+        let tenure = assignment.as_ref().map(|assignment| self.tenure(assignment));
+        let tenure = tenure.unwrap_or_default();
+        may_write(change.channel, self.sync_id, assignment.as_ref(), tenure).map_err(|reason| {
             let owner = assignment.as_ref().map_or(1, |assignment| assignment.site.get());
             let message = format!("{} is changed on site {owner} only: change it there", change.key);
             fault(FaultCode::FailedPrecondition, reason, message)
@@ -99,6 +105,9 @@ impl ModelStore {
                 counter: 0,
             },
         };
+        if let Some(assignment) = &assignment {
+            self.taken.insert((assignment.store, assignment.epoch));
+        }
         let revision = self.seq + 1;
         hashes.push(self.write(seal(Record {
             key: change.key,

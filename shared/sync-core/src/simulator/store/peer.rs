@@ -1,6 +1,8 @@
 //! What the store knows of its peers: opening a session, leases, acknowledgements, channels to serve and to push.
 
-use supplysync_model::{Channel, Checkpoint, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, SyncId};
+use supplysync_model::{
+    AssignmentState, Channel, Checkpoint, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, SyncId,
+};
 
 use super::{CursorRow, ModelStore, Moment, fault};
 use crate::{Ack, Cursor, Direction, Hello, OwnerProof, PeerState, Refused, Served};
@@ -90,7 +92,13 @@ impl ModelStore {
             .filter(|held| !held.record.deleted)
             .and_then(|held| (self.bodies.copies)(&held.record))
             .unwrap_or_default();
-        for store in copies {
+        let coming = self
+            .assignments()
+            .filter(|assignment| matches!(assignment.state, AssignmentState::Draining { to } if to == site));
+        for store in copies
+            .into_iter()
+            .chain(coming.map(|assignment| assignment.store))
+        {
             if self
                 .assignment(store)
                 .is_none_or(|assignment| assignment.site != site)
@@ -99,6 +107,7 @@ impl ModelStore {
             }
         }
         channels.sort_unstable();
+        channels.dedup();
         let served = channels.into_iter().map(|channel| Served {
             channel,
             records: self.feed(channel, 0).count() as u64,
@@ -110,13 +119,16 @@ impl ModelStore {
         served.collect()
     }
 
-    /// The channels of the stores assigned to this site, in rank order (satellite).
+    /// The channels of the stores assigned to this site, and of those that it lost with work on its way; in rank order
+    /// (satellite).
     pub fn push_channels(&self) -> Vec<Channel> {
         let own = self
             .assignments()
             .filter(|assignment| assignment.site == self.sync_id);
+        let own = own.map(|assignment| assignment.store);
         let mut channels: Vec<_> = own
-            .flat_map(|assignment| Channel::of_store(assignment.store))
+            .chain(self.lost.iter().copied())
+            .flat_map(Channel::of_store)
             .collect();
         channels.sort_unstable();
         channels
@@ -153,6 +165,7 @@ impl ModelStore {
             row.quarantined = acked.quarantined;
         }
         self.learn_checkpoint(peer, ack.head);
+        self.settle_losses();
         self.commit(&[], moment);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What the model store keeps, piece by piece.
 
+use bytes::Bytes;
 use supplysync_model::{
     Assignment, Checkpoint, Incarnation, Reason, Record, Seq, StoreId, SyncId, Timestamp,
 };
@@ -22,6 +23,8 @@ pub struct Bodies {
     pub assignment: fn(&Record) -> Option<Assignment>,
     /// The copies granted in a site's settings.
     pub copies: fn(&Record) -> Option<Vec<StoreId>>,
+    /// The schema and the body of an assignment.
+    pub write_assignment: fn(&Assignment) -> (u32, Bytes),
 }
 
 /// A record with its place in this site's feed.

@@ -106,6 +106,7 @@ impl World {
         let Some(mut record) = self.some_record(process, channel, Kind::TRANSACTION) else {
             return;
         };
+        record.origin_site = self.processes[process].site;
         record.epoch = Epoch {
             incarnation: 1,
             counter: 0,

@@ -9,6 +9,7 @@ mod operate;
 mod persist;
 pub mod process;
 mod quiet;
+mod relocate;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -68,6 +69,8 @@ pub enum Observation {
     Spoke(At, SyncId),
     /// A session ended.
     Closed(At, CloseReason),
+    /// A site wrote a store for the first time under an ownership, and did not hold what was handed over.
+    BeganUnready(ProcessId, StoreId),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }
@@ -160,11 +163,13 @@ impl World {
             return Ok(());
         }
         let seen = std::mem::take(&mut self.seen);
+        self.truth.hear(&self.processes[0].store);
         invariant::after_step(self, &seen)?;
         for observation in &seen {
             if let Observation::Committed(id) = observation {
                 let process = &self.processes[*id];
-                self.truth.look(*id, process.life, &process.store);
+                let moved = self.truth.look(*id, process.life, &process.store);
+                self.counts.add(Deed::StoreMoved, moved);
             }
         }
         Ok(())

@@ -7,7 +7,8 @@ use super::event::{Event, ProcessId};
 use super::{Observation, World, note};
 use crate::simulator::body::{self, Reference};
 use crate::simulator::counts::Deed;
-use crate::simulator::store::OwnChange;
+use crate::simulator::store::{Etag, OwnChange};
+use crate::simulator::truth::Write;
 use crate::simulator::words;
 
 impl World {
@@ -35,7 +36,15 @@ impl World {
             }
             88..=91 => self.sync_now(false),
             92..=94 => self.sync_now(true),
-            95..=96 => self.stop(),
+            95 => self.stop(),
+            96 => self.abort_a_move(),
+            97 => self.move_a_store(),
+            98 => match self.rng.random_range(0..5) {
+                0 => self.cancel_a_move(),
+                1 => self.force_a_move(),
+                2..=3 => self.abort_a_move(),
+                _ => self.move_a_store(),
+            },
             _ => self.back_up(),
         }
     }
@@ -51,6 +60,16 @@ impl World {
         let settings = changes
             .iter()
             .any(|change| [Kind::ASSIGNMENT, Kind::SITE_SETTINGS].contains(&change.key.kind));
+        let unready: Vec<_> = changes
+            .iter()
+            .filter_map(|change| store.assignment(change.channel.store()?))
+            .filter(|assignment| !self.truth.has_begun(process, assignment))
+            .filter(|assignment| {
+                let given = assignment.hand_over;
+                given.is_some_and(|given| given.totals != store.totals(assignment.store))
+            })
+            .map(|assignment| assignment.store)
+            .collect();
         let written = match store.put(moment, changes) {
             Ok(written) => written,
             Err(fault) => {
@@ -60,10 +79,33 @@ impl World {
         };
         for written in written.iter().filter(|written| written.changed) {
             if let Some(held) = store.get_record(written.key) {
-                let hash = held.record.hash;
+                let record = &held.record;
+                let hash = record.hash;
                 self.truth.written.insert((written.key, hash));
-                self.truth.latest.insert(written.key, (site, hash));
+                // Whoever may write may write over it.
+                self.truth.foul_last.remove(&(process, written.key));
+                self.truth.writes.push(Write {
+                    site,
+                    channel: record.channel,
+                    key: written.key,
+                    version: written.etag,
+                    hash,
+                });
+                if let Some(store) = record.channel.store() {
+                    let by = (process, written.key, record.epoch);
+                    self.truth.let_write.insert(by, (site, hash));
+                    let present = self.truth.present.get(&store);
+                    if present.is_some_and(|(_, epoch)| *epoch != record.epoch) {
+                        self.counts.count(Deed::WrittenWhileLost);
+                    }
+                }
             }
+        }
+        for store in unready
+            .into_iter()
+            .filter(|_| !self.truth.doubtful.contains(&site))
+        {
+            self.seen.push(Observation::BeganUnready(process, store));
         }
         note!(
             self,
@@ -104,14 +146,15 @@ impl World {
         }
     }
 
-    /// A store, and a running process of the site where it is active that knows so.
+    /// A store, and a running process that says it is active there; or else one of the site where it is active.
     pub(super) fn store_with_owner(&mut self) -> Option<(StoreId, ProcessId)> {
         let store = self.pick(&self.stores.clone())?;
         let owner = self.truth.owners.get(&store).copied()?;
         let hosts: Vec<_> = (0..self.processes.len())
             .filter(|id| {
                 let process = &self.processes[*id];
-                process.site == owner && process.up && process.store.assignment(store).is_some()
+                let known = process.store.assignment(store);
+                process.up && known.is_some_and(|known| [owner, known.site].contains(&process.site))
             })
             .collect();
         Some((store, self.pick(&hosts)?))
@@ -123,6 +166,9 @@ impl World {
             return;
         };
         let next = self.processes[process].store.seq() + 1;
+        let Some(epoch) = self.processes[process].store.accepts(store) else {
+            return self.count(Deed::WriteRefused);
+        };
         let Some(item) = self.reference(process, Kind::ITEM, Channel::Master) else {
             return;
         };
@@ -144,7 +190,8 @@ impl World {
                 continue;
             }
             let revision = next + changes.len() as u64;
-            referred.push(Reference { key, revision });
+            let version = Etag { epoch, revision };
+            referred.push(Reference { key, version });
             let payload = self.rng.random();
             changes.push(self.change(key, stock, body::entity(payload, &[item])));
         }
@@ -163,7 +210,7 @@ impl World {
         }
     }
 
-    /// A live record of a kind that a process holds, in its present revision.
+    /// A live record of a kind that a process holds, in its present version.
     fn reference(&mut self, process: ProcessId, kind: Kind, channel: Channel) -> Option<Reference> {
         let live: Vec<_> = self.processes[process]
             .store
@@ -171,7 +218,10 @@ impl World {
             .filter(|held| held.record.key.kind == kind && !held.record.deleted)
             .map(|held| Reference {
                 key: held.record.key,
-                revision: held.record.revision,
+                version: Etag {
+                    epoch: held.record.epoch,
+                    revision: held.record.revision,
+                },
             })
             .collect();
         self.pick(&live)
@@ -211,7 +261,11 @@ impl World {
             }
             _ => (self.new_key(Kind::UNIT), Channel::Master),
         };
-        if self.truth.owner(channel) == Some(site) || !self.processes[process].up {
+        // A site that was skipped by force, and does not know it, is still let.
+        let own = channel
+            .store()
+            .is_some_and(|store| self.processes[process].store.accepts(store).is_some());
+        if own || self.truth.owner(channel) == Some(site) || !self.processes[process].up {
             return;
         }
         let change = self.change(key, channel, body::entity(1, &[]));

@@ -69,7 +69,7 @@ impl World {
         let moment = self.moment();
         let peer = self.peer_of(at)?;
         let store = &mut self.processes[at.process].store;
-        let seq = store.seq();
+        let (seq, under_way) = (store.seq(), store.moves().count());
         let input = match effect {
             Effect::OpenPeer(op, hello) => {
                 let state = store.open_peer(moment, &hello);
@@ -106,6 +106,16 @@ impl World {
                     Err(fault) => Input::Failed(op, fault),
                 }
             }
+            Effect::ReadMoves(op) => Input::MovesRead(op, store.read_moves(moment)),
+            Effect::RecordMove(op, report) => {
+                match store.record_move(moment, peer, Some(at.connection), report) {
+                    Ok(noted) => {
+                        self.seen.push(Observation::Spoke(at, peer));
+                        Input::MoveRecorded(op, noted)
+                    }
+                    Err(fault) => Input::Failed(op, fault),
+                }
+            }
             Effect::Forget(op, channels) => {
                 store.forget_channels(moment, &channels);
                 for channel in channels {
@@ -117,6 +127,9 @@ impl World {
             _ => return None,
         };
         self.after_commit(at.process, seq);
+        if at.process == 0 && self.processes[0].store.moves().count() != under_way {
+            self.settings_moved(0);
+        }
         Some(input)
     }
 
@@ -243,6 +256,8 @@ fn op_of(effect: &Effect<Frame>) -> Option<OpId> {
         | Effect::ReadPage(op, _)
         | Effect::Apply(op, _)
         | Effect::RecordAck(op, _)
+        | Effect::ReadMoves(op)
+        | Effect::RecordMove(op, _)
         | Effect::Forget(op, _) => Some(*op),
         Effect::Send(_)
         | Effect::SetTimer(..)

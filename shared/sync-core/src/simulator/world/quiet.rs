@@ -31,7 +31,7 @@ impl World {
         }
         let began = self.now;
         let mut told = self.now;
-        while !(self.settled(began) && self.twins_are_told_apart()) {
+        while !(self.settled(began) && self.twins_are_told_apart() && invariant::unfinished(self).is_none()) {
             if self.now - began > PATIENCE_MS {
                 return Err(self.no_peace());
             }
@@ -150,6 +150,8 @@ impl World {
 
     /// With nothing to exchange, no feed moves; and where all are live, nothing at all is committed.
     fn stay_idle(&mut self) -> Result<(), Violation> {
+        // A move that a restored or cloned site holds up may still come to its end at any time.
+        let hanging = self.processes[0].store.moves().count();
         // The last handshakes, acks and Byes are still on their way.
         self.run_for(SETTLE_MS)?;
         let heads: Vec<_> = self.processes.iter().map(|process| process.store.seq()).collect();
@@ -162,7 +164,7 @@ impl World {
         let all_live = self
             .satellites()
             .all(|satellite| self.processes[satellite].mode == Mode::Live || self.is_frozen(satellite));
-        for (id, process) in self.processes.iter().enumerate() {
+        for (id, process) in self.processes.iter().enumerate().filter(|_| hanging == 0) {
             if process.store.seq() != heads[id] {
                 let what = format!("the feed of process {id} moves though there is nothing to exchange");
                 return Err(Violation::new("invariant_idle", what));

@@ -80,6 +80,7 @@ impl World {
             },
             version: 1,
             state: AssignmentState::Active,
+            hand_over: None,
         };
         let changes = vec![
             self.change(key(Kind::STORE, id), Channel::Master, body::entity(0, &[])),

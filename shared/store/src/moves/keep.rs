@@ -1,0 +1,203 @@
+//! The primary's side of a move: asking for it, calling it off, and storing what the two sites report.
+
+use supplysync_model::{
+    Assignment, AssignmentState, Fault, FaultCode, MoveReport, MoveStep, Reason, StoreId, StoreTotals, SyncId,
+};
+use supplysync_record_codec::RecordBody;
+use supplysync_sync_core::{MoveNoted, begun, called_off};
+
+use super::list::MoveState;
+use crate::projection::code;
+use crate::{OwnChange, Store, WriteTx};
+
+/// A move as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveOrder {
+    /// The store.
+    pub store: StoreId,
+    /// Where it goes.
+    pub to: SyncId,
+    /// Whether the present site is skipped, because it is destroyed. A move under way to the same site becomes forced.
+    pub forced: bool,
+}
+
+impl Store {
+    /// Stores what a site answers to a move, under its session's lease, and hands the store over if nothing is missing
+    /// any more (primary). An answer to another version than the present one changes nothing.
+    pub async fn record_move(
+        &self,
+        peer: SyncId,
+        lease: Option<u64>,
+        report: MoveReport,
+    ) -> Result<MoveNoted, Fault> {
+        self.write("record move", move |tx| {
+            Box::pin(async move { tx.record_move(peer, lease, report).await })
+        })
+        .await
+    }
+}
+
+impl WriteTx {
+    /// Asks the site of a store to stop, so that it can go to another (primary). Returns the store's assignment, which
+    /// is the new site's already where nothing is missing.
+    ///
+    /// # Errors
+    /// `MOVE_NOT_POSSIBLE` when the store is active nowhere, is there already, or is on its way elsewhere.
+    pub async fn begin_move(&mut self, order: MoveOrder) -> Result<Assignment, Fault> {
+        let MoveOrder { store, to, forced } = order;
+        let present = self.assignment(store).await?;
+        let present = present.ok_or_else(|| not_possible("it is active nowhere: assign it instead"))?;
+        let missing = match forced {
+            true => self.known_missing(&present).await?,
+            false => String::new(),
+        };
+        if present.state == (AssignmentState::Draining { to }) && forced {
+            let sql =
+                "UPDATE store_move SET forced = TRUE, missing = $3 WHERE store_id = $1 AND version = $2";
+            let values = vec![
+                code::bytes(store.to_bytes()),
+                (present.version as i64).into(),
+                missing.into(),
+            ];
+            self.conn().execute(sql, values).await?;
+        } else {
+            let draining = begun(&present, to).ok_or_else(|| why_not(&present, to))?;
+            let sql = "INSERT INTO store_move (store_id, version, from_site, to_site, forced, missing, begun_at) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            let values = vec![
+                code::bytes(store.to_bytes()),
+                (draining.version as i64).into(),
+                i32::from(present.site.get()).into(),
+                i32::from(to.get()).into(),
+                forced.into(),
+                missing.into(),
+                self.now().0.into(),
+            ];
+            self.conn().execute(sql, values).await?;
+            self.assign(draining).await?;
+        }
+        self.advance_moves().await?;
+        let now = self.assignment(store).await?;
+        now.ok_or_else(|| Fault::internal("an assignment vanished"))
+    }
+
+    /// Leaves a store that is on its way where it is (primary).
+    ///
+    /// # Errors
+    /// `NO_MOVE_UNDER_WAY`.
+    pub async fn cancel_move(&mut self, store: StoreId) -> Result<Assignment, Fault> {
+        let present = self.assignment(store).await?;
+        let draining = present.filter(|now| now.state != AssignmentState::Active);
+        let draining = draining.ok_or_else(|| {
+            Fault::new(
+                FaultCode::FailedPrecondition,
+                Reason::NO_MOVE_UNDER_WAY,
+                "the store is not being moved: there is nothing to cancel",
+            )
+        })?;
+        self.call_off(&draining, MoveState::Cancelled).await
+    }
+
+    async fn call_off(&mut self, draining: &Assignment, outcome: MoveState) -> Result<Assignment, Fault> {
+        let stays = called_off(draining);
+        self.end_move(draining, outcome).await?;
+        self.assign(stays.clone()).await?;
+        Ok(stays)
+    }
+
+    async fn record_move(
+        &mut self,
+        peer: SyncId,
+        lease: Option<u64>,
+        report: MoveReport,
+    ) -> Result<MoveNoted, Fault> {
+        self.check_lease(peer, lease).await?;
+        let before = self.head.seq;
+        let present = self.assignment(report.store).await?;
+        if let Some(present) = present.filter(|present| present.version == report.version)
+            && let AssignmentState::Draining { to } = present.state
+        {
+            match report.step {
+                MoveStep::Released(totals) if peer == present.site => {
+                    self.note("released", &report, totals).await?;
+                }
+                MoveStep::Held(totals) if peer == to => self.note("held", &report, totals).await?,
+                MoveStep::Aborted if peer == present.site && !self.is_forced(&present).await? => {
+                    self.call_off(&present, MoveState::Aborted).await?;
+                }
+                _ => {}
+            }
+            self.advance_moves().await?;
+        }
+        let seq = match self.head.seq {
+            seq if seq == before => 0,
+            seq => seq,
+        };
+        Ok(MoveNoted {
+            store: report.store,
+            version: report.version,
+            seq,
+        })
+    }
+
+    async fn note(&mut self, column: &str, report: &MoveReport, totals: StoreTotals) -> Result<(), Fault> {
+        let sql = format!(
+            "UPDATE store_move SET {column} = $3, {column}_at = $4 WHERE store_id = $1 AND version = $2 \
+             AND ended_at IS NULL"
+        );
+        let values = vec![
+            code::bytes(report.store.to_bytes()),
+            (report.version as i64).into(),
+            code::totals_bytes(&totals).into(),
+            self.now().0.into(),
+        ];
+        self.conn().execute(sql, values).await.map(drop)
+    }
+
+    async fn is_forced(&self, draining: &Assignment) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM store_move WHERE store_id = $1 AND version = $2 AND forced";
+        let values = vec![
+            code::bytes(draining.store.to_bytes()),
+            (draining.version as i64).into(),
+        ];
+        Ok(self.conn().row(sql, values).await?.is_some())
+    }
+
+    pub(super) async fn end_move(&mut self, draining: &Assignment, outcome: MoveState) -> Result<(), Fault> {
+        let sql = "UPDATE store_move SET ended_at = $3, outcome = $4 WHERE store_id = $1 AND version = $2";
+        let values = vec![
+            code::bytes(draining.store.to_bytes()),
+            (draining.version as i64).into(),
+            self.now().0.into(),
+            outcome.number().into(),
+        ];
+        self.conn().execute(sql, values).await.map(drop)
+    }
+
+    pub(super) async fn assign(&mut self, assignment: Assignment) -> Result<(), Fault> {
+        let change = OwnChange {
+            body: RecordBody::Assignment(assignment),
+            deleted: false,
+            expected: None,
+        };
+        self.put(vec![change]).await.map(drop)
+    }
+}
+
+fn not_possible(why: impl std::fmt::Display) -> Fault {
+    Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::MOVE_NOT_POSSIBLE,
+        format!("the store can't be moved: {why}"),
+    )
+}
+
+fn why_not(present: &Assignment, to: SyncId) -> Fault {
+    match present.state {
+        AssignmentState::Active => not_possible(format!("it is active on site {to} already")),
+        AssignmentState::Draining { to } => not_possible(format!(
+            "it is on its way from site {} to site {to}: cancel that move first",
+            present.site
+        )),
+    }
+}

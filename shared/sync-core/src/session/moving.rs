@@ -1,0 +1,141 @@
+//! What a session says about moves of stores: the satellite's answers, one at a time, and the primary's notes of them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use supplysync_model::{Channel, MoveReport, Seq, StoreId};
+
+use crate::{Effect, MoveNoted, MovesRead, OpId, PrimaryMessage, SatelliteMessage};
+
+use super::exchange::Ops;
+
+/// The satellite's half: reads what there is to say whenever that may have changed, and says what is new.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// What was read may be out of date.
+    stale: bool,
+    reading: Option<OpId>,
+    waiting: VecDeque<MoveReport>,
+    /// What was said last of each store in this session.
+    told: BTreeMap<StoreId, MoveReport>,
+    unnoted: Option<MoveReport>,
+    /// Stores on their way here that must be served first.
+    awaited: Vec<StoreId>,
+    /// Some answer depends on what comes in a store's channels.
+    open: bool,
+    /// The primary's feed has its conclusion at this seq.
+    conclusion: Seq,
+}
+
+impl Answers {
+    pub(crate) fn new() -> Answers {
+        Answers {
+            stale: true,
+            ..Answers::default()
+        }
+    }
+
+    /// A batch was applied that ends so.
+    pub(crate) fn applied(&mut self, ends: &[(Channel, bool)]) {
+        self.stale |= ends.iter().any(|(channel, caught_up)| {
+            *channel == Channel::Master || (self.open && *caught_up && channel.store().is_some())
+        });
+    }
+
+    /// The primary has what was pushed up to here, durably on both ends.
+    pub(crate) fn acknowledged(&mut self) {
+        self.stale |= self.open;
+    }
+
+    /// What is active here, or on its way, may have changed.
+    pub(crate) fn changed(&mut self) {
+        self.stale = true;
+    }
+
+    pub(crate) fn poll(&mut self, ops: &mut Ops, effects: &mut Vec<Effect<SatelliteMessage>>) {
+        if self.stale && self.reading.is_none() {
+            let op = ops.next();
+            self.stale = false;
+            self.reading = Some(op);
+            effects.push(Effect::ReadMoves(op));
+        }
+        if self.unnoted.is_none()
+            && let Some(report) = self.waiting.pop_front()
+        {
+            self.unnoted = Some(report);
+            self.told.insert(report.store, report);
+            effects.push(Effect::Send(SatelliteMessage::Move(report)));
+        }
+    }
+
+    /// What there is to say was read: the channels to push from now on; `None` for a read that nobody waits for.
+    pub(crate) fn read(&mut self, op: OpId, read: MovesRead) -> Option<Vec<Channel>> {
+        self.reading.take_if(|reading| *reading == op)?;
+        self.open = read.open;
+        self.awaited = read.awaited;
+        let told = &self.told;
+        self.waiting = read
+            .reports
+            .into_iter()
+            .filter(|report| told.get(&report.store) != Some(report))
+            .collect();
+        Some(read.push)
+    }
+
+    /// The primary has stored a report.
+    pub(crate) fn noted(&mut self, noted: MoveNoted) -> Result<(), &'static str> {
+        let about = |report: &mut MoveReport| report.store == noted.store && report.version == noted.version;
+        if self.unnoted.take_if(about).is_none() {
+            return Err("a report was noted that was never sent");
+        }
+        self.conclusion = self.conclusion.max(noted.seq);
+        Ok(())
+    }
+
+    /// Whether nothing is left to say, hear or wait for. `served` are the channels that the primary sends, `seen` is
+    /// how far its feed is known.
+    pub(crate) fn settled(&self, served: impl Fn(Channel) -> bool, seen: Seq) -> bool {
+        let due = self
+            .awaited
+            .iter()
+            .flat_map(|store| Channel::of_store(*store))
+            .all(served);
+        let silent = !self.stale && self.reading.is_none() && self.waiting.is_empty();
+        silent && self.unnoted.is_none() && due && self.conclusion <= seen
+    }
+
+    pub(crate) fn owns(&self, op: OpId) -> bool {
+        self.reading == Some(op)
+    }
+}
+
+/// The primary's half: stores one report at a time.
+#[derive(Default)]
+pub(crate) struct Notes {
+    recording: Option<OpId>,
+}
+
+impl Notes {
+    pub(crate) fn came(
+        &mut self,
+        report: MoveReport,
+        ops: &mut Ops,
+        effects: &mut Vec<Effect<PrimaryMessage>>,
+    ) -> Result<(), &'static str> {
+        if self.recording.is_some() {
+            return Err("a report on a move came before the last one was noted");
+        }
+        let op = ops.next();
+        self.recording = Some(op);
+        effects.push(Effect::RecordMove(op, report));
+        Ok(())
+    }
+
+    /// A report is durable: whether anybody waits for that.
+    pub(crate) fn recorded(&mut self, op: OpId) -> bool {
+        self.recording.take_if(|recording| *recording == op).is_some()
+    }
+
+    pub(crate) fn owns(&self, op: OpId) -> bool {
+        self.recording == Some(op)
+    }
+}

@@ -1,0 +1,320 @@
+//! Moves of stores: what the primary keeps of those under way, and what a satellite promises and answers.
+
+use supplysync_model::{
+    Assignment, AssignmentState, Channel, Epoch, Fault, FaultCode, Kind, MoveReport, MoveStep, Reason,
+    RecordHash, RecordKey, StoreId, StoreTotals, SyncId,
+};
+
+use super::own::OwnChange;
+use super::{ModelStore, Moment, fault};
+use crate::{
+    Cursor, Direction, MoveFacts, MoveNoted, MovesRead, OwnSide, Tenure, answer, begun, called_off,
+    judge_move, may_write,
+};
+
+/// What the primary keeps of a move under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MoveRow {
+    /// The version of the assignment that asks for it.
+    pub version: u64,
+    /// Whether the old site is skipped.
+    pub forced: bool,
+    /// What the old site reported.
+    pub released: Option<StoreTotals>,
+    /// What the new site reported last.
+    pub held: Option<StoreTotals>,
+}
+
+/// What a satellite decided about a version of a draining assignment; it keeps to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Released(u64),
+    Aborted(u64),
+}
+
+impl ModelStore {
+    /// Asks the site of a store to stop, so that it can go to another (primary). `forced` skips the old site; a move
+    /// under way to the same site becomes forced.
+    pub fn begin_move(
+        &mut self,
+        moment: Moment,
+        store: StoreId,
+        to: SyncId,
+        forced: bool,
+    ) -> Result<(), Fault> {
+        let mut next = self.clone();
+        let mut hashes = Vec::new();
+        let present = self.assignment(store).ok_or_else(not_possible)?;
+        if present.state == (AssignmentState::Draining { to }) && forced {
+            if let Some(row) = next.moves.get_mut(&store) {
+                row.forced = true;
+            }
+        } else {
+            let draining = begun(&present, to).ok_or_else(not_possible)?;
+            let row = MoveRow {
+                version: draining.version,
+                forced,
+                ..MoveRow::default()
+            };
+            next.assign(&draining, &mut hashes)?;
+            next.moves.insert(store, row);
+        }
+        next.advance_moves(&mut hashes)?;
+        next.commit(&hashes, moment);
+        *self = next;
+        Ok(())
+    }
+
+    /// Leaves a store where it is (primary).
+    pub fn cancel_move(&mut self, moment: Moment, store: StoreId) -> Result<(), Fault> {
+        let present = self.assignment(store).ok_or_else(not_possible)?;
+        if present.state == AssignmentState::Active {
+            let message = "the store is not being moved";
+            return Err(fault(
+                FaultCode::FailedPrecondition,
+                Reason::NO_MOVE_UNDER_WAY,
+                message,
+            ));
+        }
+        let mut hashes = Vec::new();
+        self.assign(&called_off(&present), &mut hashes)?;
+        self.moves.remove(&store);
+        self.commit(&hashes, moment);
+        Ok(())
+    }
+
+    /// Stores what a site answers, and hands the store over if nothing is missing (primary). An answer to another
+    /// version than the present one changes nothing.
+    pub fn record_move(
+        &mut self,
+        moment: Moment,
+        peer: SyncId,
+        lease: Option<u64>,
+        report: MoveReport,
+    ) -> Result<MoveNoted, Fault> {
+        self.check_lease(peer, lease)?;
+        let mut hashes = Vec::new();
+        let present = self.assignment(report.store);
+        let answered = present.filter(|present| present.version == report.version);
+        if let Some(present) = answered
+            && let AssignmentState::Draining { to } = present.state
+            && let Some(row) = self.moves.get_mut(&report.store)
+        {
+            match report.step {
+                MoveStep::Released(totals) if peer == present.site => row.released = Some(totals),
+                MoveStep::Held(totals) if peer == to => row.held = Some(totals),
+                MoveStep::Aborted if peer == present.site && !row.forced => {
+                    self.moves.remove(&report.store);
+                    self.assign(&called_off(&present), &mut hashes)?;
+                }
+                _ => {}
+            }
+            self.advance_moves(&mut hashes)?;
+        }
+        let seq = if hashes.is_empty() { 0 } else { self.seq };
+        self.commit(&hashes, moment);
+        Ok(MoveNoted {
+            store: report.store,
+            version: report.version,
+            seq,
+        })
+    }
+
+    /// Hands over every store of which nothing is missing any more; within a transaction.
+    pub(super) fn advance_moves(&mut self, hashes: &mut Vec<RecordHash>) -> Result<(), Fault> {
+        for (store, row) in self.moves.clone() {
+            let Some(draining) = self.assignment(store).filter(|now| now.version == row.version) else {
+                continue;
+            };
+            let AssignmentState::Draining { to } = draining.state else {
+                continue;
+            };
+            let totals = self.totals(store);
+            let aside = self.quarantine.iter();
+            let aside = aside.filter(|kept| kept.open && kept.record.channel.store() == Some(store));
+            let facts = MoveFacts {
+                totals,
+                released: row.released,
+                held: if to.is_primary() { Some(totals) } else { row.held },
+                forced: row.forced,
+                quarantined: aside.count() as u64,
+            };
+            let incarnation = self.incarnation.map_or(0, |life| life.counter);
+            if let Ok(moved) = judge_move(&draining, &facts, incarnation, self.seq) {
+                self.assign(&moved, hashes)?;
+                self.moves.remove(&store);
+                // What was proven of the new site's copy was proven in another tenure of it.
+                for channel in Channel::of_store(store) {
+                    if let Some(row) = self.cursors.get_mut(&(to, channel, Direction::Push)) {
+                        (row.caught_up, row.compared, row.proven) = (false, None, None);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, assignment: &Assignment, hashes: &mut Vec<RecordHash>) -> Result<(), Fault> {
+        let (schema, body) = (self.bodies.write_assignment)(assignment);
+        let change = OwnChange {
+            key: RecordKey {
+                kind: Kind::ASSIGNMENT,
+                id: assignment.store.into(),
+            },
+            channel: Channel::Master,
+            schema,
+            body,
+            deleted: false,
+            expected: None,
+        };
+        self.put_one(change, hashes).map(drop)
+    }
+
+    /// What to push, and what to say of moves that concern this site; what is said is promised (satellite).
+    pub fn read_moves(&mut self, moment: Moment) -> MovesRead {
+        let mut read = MovesRead {
+            push: self.push_channels(),
+            ..MovesRead::default()
+        };
+        let draining: Vec<_> = self
+            .assignments()
+            .filter(|assignment| match assignment.state {
+                AssignmentState::Active => false,
+                AssignmentState::Draining { to } => [assignment.site, to].contains(&self.sync_id),
+            })
+            .collect();
+        let mut promised = false;
+        for assignment in draining {
+            read.open = true;
+            if assignment.site != self.sync_id {
+                read.awaited.push(assignment.store);
+            }
+            let report = answer(self.sync_id, &assignment, &self.own_side(&assignment));
+            if let Some(MoveReport {
+                step: MoveStep::Released(_),
+                ..
+            }) = report
+            {
+                let decided = Decision::Released(assignment.version);
+                promised |= self.decisions.insert(assignment.store, decided) != Some(decided);
+            }
+            read.reports.extend(report);
+        }
+        if promised {
+            self.commit(&[], moment);
+        }
+        read
+    }
+
+    fn own_side(&self, assignment: &Assignment) -> OwnSide {
+        let channels = Channel::of_store(assignment.store);
+        let loaded = |channel| {
+            let row = self.cursor(SyncId::PRIMARY, channel, Direction::Pull);
+            matches!(row.map(|row| row.cursor), Some(Cursor::Following { .. }))
+        };
+        OwnSide {
+            totals: self.totals(assignment.store),
+            aborted: self.has_aborted(assignment),
+            pushed: !self.has_unacknowledged(assignment.store),
+            complete: channels.into_iter().all(loaded),
+        }
+    }
+
+    /// Goes on writing although the store was to be moved; refused once it has said that it has stopped (satellite).
+    pub fn abort_move(&mut self, moment: Moment, store: StoreId) -> Result<(), Fault> {
+        let draining = self
+            .assignment(store)
+            .filter(|now| now.site == self.sync_id && now.state != AssignmentState::Active)
+            .ok_or_else(not_possible)?;
+        if self.decisions.get(&store) == Some(&Decision::Released(draining.version)) {
+            return Err(not_possible());
+        }
+        self.decisions.insert(store, Decision::Aborted(draining.version));
+        self.commit(&[], moment);
+        Ok(())
+    }
+
+    /// The ownership that this site may write a store under now.
+    pub fn accepts(&self, store: StoreId) -> Option<Epoch> {
+        let assignment = self.assignment(store)?;
+        let [stock, _] = Channel::of_store(store);
+        may_write(stock, self.sync_id, Some(&assignment), self.tenure(&assignment)).ok()?;
+        Some(assignment.epoch)
+    }
+
+    pub(super) fn tenure(&self, assignment: &Assignment) -> Tenure {
+        let all_here = assignment
+            .hand_over
+            .is_none_or(|given| given.totals == self.totals(assignment.store));
+        Tenure {
+            aborted: self.has_aborted(assignment).then_some(assignment.version),
+            taken_over: all_here || self.taken.contains(&(assignment.store, assignment.epoch)),
+        }
+    }
+
+    /// A store that was active here is active elsewhere: what the primary has not acknowledged still goes to it.
+    pub(super) fn note_loss(&mut self, store: StoreId, before: Option<&Assignment>) {
+        let lost = before.is_some_and(|before| before.site == self.sync_id)
+            && self.assignment(store).is_some_and(|now| now.site != self.sync_id);
+        if lost && self.has_unacknowledged(store) {
+            self.lost.insert(store);
+        }
+    }
+
+    /// What is known of a copy's equality with its owner is in the counting of the owner that it had.
+    pub(super) fn forget_proof(&mut self, store: StoreId, before: Option<&Assignment>) {
+        let now = self.assignment(store).map(|now| now.epoch);
+        if before.is_none_or(|before| Some(before.epoch) == now) {
+            return;
+        }
+        let rows = self.cursors.iter_mut();
+        for (_, row) in rows.filter(|((_, channel, _), _)| channel.store() == Some(store)) {
+            row.owner = None;
+        }
+    }
+
+    /// Forgets stores lost of which everything is acknowledged by now.
+    pub(super) fn settle_losses(&mut self) {
+        let settled: Vec<_> = self
+            .lost
+            .iter()
+            .copied()
+            .filter(|store| !self.has_unacknowledged(*store))
+            .collect();
+        for store in settled {
+            self.lost.remove(&store);
+        }
+    }
+
+    /// The store's totals as held here.
+    pub fn totals(&self, store: StoreId) -> StoreTotals {
+        let [stock, history] = Channel::of_store(store);
+        StoreTotals {
+            stock: self.digest(stock),
+            history: self.digest(history),
+        }
+    }
+
+    /// Moves under way, as the primary keeps them.
+    pub fn moves(&self) -> impl Iterator<Item = (&StoreId, &MoveRow)> {
+        self.moves.iter()
+    }
+
+    fn has_aborted(&self, assignment: &Assignment) -> bool {
+        self.decisions.get(&assignment.store) == Some(&Decision::Aborted(assignment.version))
+    }
+
+    fn has_unacknowledged(&self, store: StoreId) -> bool {
+        let channels = Channel::of_store(store).into_iter();
+        let mut held = channels.flat_map(|channel| self.feed(channel, 0));
+        held.any(|held| self.is_unacknowledged(held))
+    }
+}
+
+fn not_possible() -> Fault {
+    fault(
+        FaultCode::FailedPrecondition,
+        Reason::MOVE_NOT_POSSIBLE,
+        "the store can't be moved so",
+    )
+}

@@ -1,0 +1,90 @@
+//! What administrators do with stores that change hands: move, cancel, force; and a site that aborts by itself.
+
+use supplysync_model::{AssignmentState, StoreId};
+
+use super::{World, note};
+use crate::simulator::counts::Deed;
+
+impl World {
+    pub(super) fn move_a_store(&mut self) {
+        let Some(store) = self.pick(&self.stores.clone()) else {
+            return;
+        };
+        let sites: Vec<_> = self.processes.iter().map(|process| process.site).collect();
+        let Some(to) = self.pick(&sites) else {
+            return;
+        };
+        let moment = self.moment();
+        let primary = &mut self.processes[0];
+        let before = primary.store.seq();
+        if primary.up && primary.store.begin_move(moment, store, to, false).is_ok() {
+            note!(self, "store {} is to move to site {to}", &store.to_string()[..4]);
+            self.count(Deed::MoveBegun);
+            self.moved(before);
+        }
+    }
+
+    /// A store on its way, if there is one.
+    fn store_on_its_way(&mut self) -> Option<StoreId> {
+        let stores: Vec<_> = self.processes[0].store.moves().map(|(store, _)| *store).collect();
+        self.pick(&stores).filter(|_| self.processes[0].up)
+    }
+
+    pub(super) fn cancel_a_move(&mut self) {
+        let Some(store) = self.store_on_its_way() else {
+            return;
+        };
+        let moment = self.moment();
+        let primary = &mut self.processes[0].store;
+        let before = primary.seq();
+        if primary.cancel_move(moment, store).is_ok() {
+            note!(self, "the move of store {} is cancelled", &store.to_string()[..4]);
+            self.count(Deed::MoveCancelled);
+            self.moved(before);
+        }
+    }
+
+    pub(super) fn force_a_move(&mut self) {
+        let Some(store) = self.store_on_its_way() else {
+            return;
+        };
+        let moment = self.moment();
+        let primary = &mut self.processes[0].store;
+        let before = primary.seq();
+        let present = primary.assignment(store);
+        let Some((from, AssignmentState::Draining { to })) =
+            present.map(|present| (present.epoch, present.state))
+        else {
+            return;
+        };
+        if primary.begin_move(moment, store, to, true).is_ok() {
+            note!(self, "the move of store {} is forced", &store.to_string()[..4]);
+            self.truth.fenced.insert((store, from));
+            self.count(Deed::MoveForced);
+            self.moved(before);
+        }
+    }
+
+    /// A site that has heard nothing for long goes on by itself.
+    pub(super) fn abort_a_move(&mut self) {
+        let moment = self.moment();
+        let stores = self.stores.clone();
+        for process in self.satellites() {
+            let of = &mut self.processes[process];
+            if of.up
+                && stores
+                    .iter()
+                    .any(|store| of.store.abort_move(moment, *store).is_ok())
+            {
+                note!(self, "process {process} aborts a move");
+                self.count(Deed::MoveAborted);
+                self.seen.push(super::Observation::Committed(process));
+            }
+        }
+    }
+
+    fn moved(&mut self, before: u64) {
+        self.after_commit(0, before);
+        self.settings_moved(0);
+    }
+}

@@ -1,0 +1,135 @@
+//! Moves of stores between sites (DESIGN 8), as pure rules: each step's assignment, what a site answers to it, and when
+//! the primary may hand a store over. Who stores and sends what is not here.
+
+use supplysync_model::{
+    Assignment, AssignmentState, Epoch, HandOver, MoveReport, MoveStep, Seq, StoreTotals, SyncId,
+};
+
+/// What the primary knows of a move under way, read in the transaction that judges it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MoveFacts {
+    /// What the primary holds of the store now.
+    pub totals: StoreTotals,
+    /// The final totals of the old site, once it has reported them.
+    pub released: Option<StoreTotals>,
+    /// What the new site reported last that it holds.
+    pub held: Option<StoreTotals>,
+    /// Whether the old site is skipped.
+    pub forced: bool,
+    /// Changes of the store in open quarantine at the primary.
+    pub quarantined: u64,
+}
+
+/// What a move waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveWait {
+    /// The old site has not reported that it has stopped.
+    OldSite,
+    /// The old site has stopped; what it wrote last has not arrived.
+    OldSiteData,
+    /// Refused changes of the store wait for somebody to resolve them.
+    Quarantine,
+    /// The new site does not hold everything yet.
+    NewSite,
+}
+
+/// The assignment that asks the present site to stop: the move's first step. `None` unless the store is active on
+/// another site than `to`.
+pub fn begun(from: &Assignment, to: SyncId) -> Option<Assignment> {
+    let begins = from.state == AssignmentState::Active && from.site != to;
+    begins.then(|| Assignment {
+        version: from.version + 1,
+        state: AssignmentState::Draining { to },
+        ..from.clone()
+    })
+}
+
+/// The assignment that leaves the store where it is: a cancel by the administrator, or the old site's abort.
+pub fn called_off(draining: &Assignment) -> Assignment {
+    Assignment {
+        version: draining.version + 1,
+        state: AssignmentState::Active,
+        ..draining.clone()
+    }
+}
+
+/// Whether the store may be handed over now; if so its assignment, which names what was handed over. `incarnation`
+/// and `seq` are the primary's.
+pub fn judge_move(
+    draining: &Assignment,
+    facts: &MoveFacts,
+    incarnation: u32,
+    seq: Seq,
+) -> Result<Assignment, MoveWait> {
+    let AssignmentState::Draining { to } = draining.state else {
+        return Err(MoveWait::OldSite);
+    };
+    if !facts.forced {
+        if !draining.site.is_primary() {
+            match facts.released {
+                None => return Err(MoveWait::OldSite),
+                Some(released) if released != facts.totals => return Err(MoveWait::OldSiteData),
+                Some(_) => {}
+            }
+        }
+        if facts.quarantined > 0 {
+            return Err(MoveWait::Quarantine);
+        }
+    }
+    if facts.held != Some(facts.totals) {
+        return Err(MoveWait::NewSite);
+    }
+    let before = draining.epoch;
+    Ok(Assignment {
+        store: draining.store,
+        site: to,
+        epoch: Epoch {
+            incarnation: incarnation.max(before.incarnation),
+            counter: before.counter + 1,
+        },
+        version: draining.version + 1,
+        state: AssignmentState::Active,
+        hand_over: Some(HandOver {
+            seq,
+            totals: facts.totals,
+        }),
+    })
+}
+
+/// What a satellite itself knows of a store that is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnSide {
+    /// What it holds of the store.
+    pub totals: StoreTotals,
+    /// Whether it has aborted this version of the move.
+    pub aborted: bool,
+    /// Whether the primary has acknowledged everything that it wrote.
+    pub pushed: bool,
+    /// Whether it has loaded the store's channels and can read every record in them.
+    pub complete: bool,
+}
+
+/// What a satellite answers to a draining assignment; `None` where it has nothing to say (yet). Once it has said
+/// `Released` it must not write the store again under this version: that is stored before it is sent.
+pub fn answer(site: SyncId, draining: &Assignment, own: &OwnSide) -> Option<MoveReport> {
+    let AssignmentState::Draining { to } = draining.state else {
+        return None;
+    };
+    let step = if draining.site == site && own.aborted {
+        MoveStep::Aborted
+    } else if draining.site == site && own.pushed {
+        MoveStep::Released(own.totals)
+    } else if to == site && own.complete {
+        MoveStep::Held(own.totals)
+    } else {
+        return None;
+    };
+    Some(MoveReport {
+        store: draining.store,
+        version: draining.version,
+        step,
+    })
+}
+
+#[cfg(test)]
+mod tests;
