@@ -1,7 +1,6 @@
 //! Moving a store between real sites: back and forth a hundred times while both try to write; by force; and called off.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use supplysync_api::v1::{
@@ -80,9 +79,9 @@ struct Taken {
 }
 
 /// Tries to receive goods at a site, again and again, until told to stop; returns what was accepted.
-async fn keep_writing(client: Client, site: u16, stop: Arc<AtomicBool>) -> Outcome<Vec<Taken>> {
+async fn keep_writing(client: &Client, site: u16, stop: &AtomicBool) -> Outcome<Vec<Taken>> {
     let mut taken = Vec::new();
-    let wanted = receipt(&client, "NORTH", "PARA").await;
+    let wanted = receipt(client, "NORTH", "PARA").await;
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();
         let created = client.stock().create_transaction(create(wanted.clone())).await;
@@ -119,28 +118,31 @@ async fn a_store_that_moves_a_hundred_times_has_one_writer_at_a_time_and_loses_n
         };
         primary.sites().set_copies(request).await.answer().unwrap();
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let writers = [(north.clone(), 2), (south.clone(), 3)]
-        .map(|(client, site)| tokio::spawn(keep_writing(client, site, stop.clone())));
-    for round in 0..MOVES {
-        let to = if round % 2 == 0 { 3 } else { 2 };
-        move_to(&primary, to, false).await.unwrap();
-        let head = &primary;
-        eventually("the store to be handed over", ARRIVAL, || async move {
-            let last = moves(head).await?.into_iter().next().ok_or("no move")?;
-            match last.state() {
-                MoveState::Moved => Ok(Some(())),
-                _ => Err(last.waits_for.into()),
-            }
-        })
-        .await
-        .unwrap();
-    }
-    stop.store(true, Ordering::Relaxed);
-    let mut taken = Vec::new();
-    for writer in writers {
-        taken.extend(writer.await.unwrap().unwrap());
-    }
+    let stop = AtomicBool::new(false);
+    let moving = async {
+        for round in 0..MOVES {
+            let to = if round % 2 == 0 { 3 } else { 2 };
+            move_to(&primary, to, false).await.unwrap();
+            let head = &primary;
+            eventually("the store to be handed over", ARRIVAL, || async move {
+                let last = moves(head).await?.into_iter().next().ok_or("no move")?;
+                match last.state() {
+                    MoveState::Moved => Ok(Some(())),
+                    _ => Err(last.waits_for.into()),
+                }
+            })
+            .await
+            .unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (by_north, by_south, ()) = tokio::join!(
+        keep_writing(&north, 2, &stop),
+        keep_writing(&south, 3, &stop),
+        moving
+    );
+    let mut taken = by_north.unwrap();
+    taken.extend(by_south.unwrap());
     one_writer_at_a_time(&mut taken);
     for site in [2, 3] {
         let by_site = taken.iter().filter(|taken| taken.site == site).count();

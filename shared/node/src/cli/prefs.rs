@@ -35,17 +35,18 @@ pub enum PrefsCommand {
 #[derive(Debug, Args)]
 pub struct SetArgs {
     /// Which
-    #[arg(value_name = "KEY")]
+    // Not `key`: that is the operator's private key, for every command.
+    #[arg(id = "preference", value_name = "KEY")]
     key: Key,
     /// Its new value; not for the password, which is asked for
     #[arg(
         value_name = "VALUE",
         required_if_eq_any([
-            ("key", "user-name"),
-            ("key", "interval"),
-            ("key", "live"),
-            ("key", "primary-url"),
-            ("key", "accept-previous"),
+            ("preference", "user-name"),
+            ("preference", "interval"),
+            ("preference", "live"),
+            ("preference", "primary-url"),
+            ("preference", "accept-previous"),
         ])
     )]
     value: Option<String>,
