@@ -171,7 +171,10 @@ impl Administrator<'_> {
                 continue;
             }
             let command: Vec<_> = words
-                .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'))
+                .take_while(|word| {
+                    word.chars()
+                        .all(|letter| letter.is_ascii_lowercase() || letter == '-')
+                })
                 .take_while(|word| !word.starts_with("--"))
                 .collect();
             let command = command.join(" ");
@@ -180,7 +183,10 @@ impl Administrator<'_> {
             let step = step.unwrap_or_else(|| panic!("`{mention}` is mentioned and no command is like it"));
             let (program, _) = step.command.split_once("-svc ").expect(mention);
             let program = program.split_whitespace().last().expect(mention);
-            let help = run(self.shell(&format!("{program}-svc {command} --help")), COMMAND_LIMIT);
+            let help = run(
+                self.shell(&format!("{program}-svc {command} --help")),
+                COMMAND_LIMIT,
+            );
             let help = help.await.unwrap().success().unwrap();
             for flag in mention.split_whitespace().filter(|word| word.starts_with("--")) {
                 assert!(help.contains(flag), "`{mention}`: there is no {flag}");

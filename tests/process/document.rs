@@ -168,5 +168,8 @@ fn a_command_that_nobody_would_run_is_told() {
 #[test]
 fn what_is_to_be_seen_is_looked_for_line_by_line() {
     let shown = ["2  North … A".to_owned(), "3 East … A".to_owned()];
-    assert_eq!(unseen(&shown, "   2  North   -   A\n   3  East   -   B, C\n A"), ["3 East … A"]);
+    assert_eq!(
+        unseen(&shown, "   2  North   -   A\n   3  East   -   B, C\n A"),
+        ["3 East … A"]
+    );
 }
