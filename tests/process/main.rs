@@ -6,10 +6,12 @@
     reason = "all of this is test code, also what is outside test functions"
 )]
 
+mod administration;
 mod audit;
 mod bad_values;
 mod clocks;
 mod commands;
+mod document;
 mod frames;
 mod health;
 mod identity;
@@ -18,6 +20,7 @@ mod kills;
 mod memory;
 mod moves;
 mod ownership;
+mod page;
 mod renewal;
 mod revocation;
 mod rotation;

@@ -28,11 +28,7 @@ pub struct World {
 impl World {
     /// A primary that serves.
     pub async fn with_primary() -> World {
-        let turn = TURNS
-            .get_or_init(|| Semaphore::new(TOGETHER))
-            .acquire()
-            .await
-            .unwrap();
+        let turn = turn().await;
         let folder = tempfile::tempdir().unwrap();
         let binaries = Binaries::beside_this_program().unwrap();
         let network = Network::start(binaries, folder.path(), "Head office")
@@ -51,6 +47,12 @@ impl World {
         world.network.add_satellite(2, "Northern clinic").await.unwrap();
         world
     }
+}
+
+/// Waits until another network may be run; held as long as it runs.
+pub async fn turn() -> SemaphorePermit<'static> {
+    let turns = TURNS.get_or_init(|| Semaphore::new(TOGETHER));
+    turns.acquire().await.unwrap()
 }
 
 /// Runs `serve`, which is expected to refuse, and returns what it said.
