@@ -114,13 +114,8 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
         Some(store) => store,
         None => Store::init(database, identity, deps).await?,
     };
-    let hash = hash_code(&code.secret, &*run::random())?;
-    let written = store.write("authorisation code", move |tx| {
-        tx.set_preference(CODE_HASH, hash.clone().into_bytes()).boxed()
-    });
-    written.await?;
+    let shown = keep_code(&store, &code).await?;
     store.close().await;
-    let shown = code.made_here.then(|| code.secret.expose_secret().to_owned());
 
     flags.output().answer(&InitView {
         sync_id: args.sync_id.get(),
@@ -132,8 +127,18 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     })
 }
 
-/// Whether an `init` came to its end on this database.
-async fn has_code(store: &Store) -> Result<bool, Fault> {
+/// Stores the code that unlocks this site's preferences; the code itself if it was made here and is to be shown.
+pub(super) async fn keep_code(store: &Store, code: &setup::Chosen) -> Result<Option<String>, Fault> {
+    let hash = hash_code(&code.secret, &*run::random())?;
+    let written = store.write("authorisation code", move |tx| {
+        tx.set_preference(CODE_HASH, hash.clone().into_bytes()).boxed()
+    });
+    written.await?;
+    Ok(code.made_here.then(|| code.secret.expose_secret().to_owned()))
+}
+
+/// Whether an `init` or `join` came to its end on this database.
+pub(super) async fn has_code(store: &Store) -> Result<bool, Fault> {
     let code = store
         .read("is set up", |tx| tx.preference(CODE_HASH).boxed())
         .await?;
@@ -267,7 +272,10 @@ mod tests {
         line.extend(more);
         let cli = Cli::try_parse_from(line).unwrap();
         match cli.command {
-            Command::Errand(Errand::Init(args)) => run(&cli.global, args).await,
+            Command::Errand(errand) => match *errand {
+                Errand::Init(args) => run(&cli.global, args).await,
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }

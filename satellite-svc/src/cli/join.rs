@@ -24,6 +24,7 @@ use supplysync_node::cli::{run, secret};
 use supplysync_store::{NewIdentity, Store};
 
 use super::first_config::FirstConfig;
+use super::init::{has_code, keep_code};
 use crate::config::Config;
 
 /// The file that says with which token the key in use has joined.
@@ -41,6 +42,9 @@ pub struct JoinArgs {
     /// A file with the password that all sites share, for a primary that does not hand it out [default: ask]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// A file with the authorisation code that unlocks this site's preferences [default: make one and show it once]
+    #[arg(long, value_name = "FILE")]
+    authorisation_code_file: Option<PathBuf>,
     /// Address and port for this site's own users and operators [default: 127.0.0.1:8444]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -78,6 +82,8 @@ struct JoinView {
     primary_url: String,
     data_dir: PathBuf,
     certificate_until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorisation_code: Option<String>,
     /// Whether the site was set up before, and only its certificate is new.
     set_up_before: bool,
     #[serde(skip)]
@@ -89,7 +95,12 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
     let config: Config = flags.settings()?;
     let token = JoinToken::parse(&read_token(&args)?)?;
     let files = Files::of(&config);
-    let set_up = is_set_up(&config, &files, token.site).await?;
+    let found = find(&config, &files, token.site).await?;
+    let set_up = found == Found::SetUp;
+    let code = match set_up {
+        true => None,
+        false => Some(setup::choose_code(args.authorisation_code_file.as_deref())?),
+    };
     setup::make_directory(&config.data_dir)?;
     setup::make_directory(&files.folder)?;
 
@@ -99,7 +110,8 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
     let settings = answer.settings.unwrap_or_default();
     let password = password(&settings, &args, &config, set_up)?;
     keep_password(&config, password)?;
-    if !set_up {
+    let mut shown = None;
+    if let Some(code) = code {
         let config_path = flags
             .config_file()
             .unwrap_or_else(|| config.data_dir.join(CONFIG_FILE));
@@ -107,16 +119,18 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
             let text = args.first(&config, &settings).config_text();
             setup::write_new(&config_path, text.as_bytes(), Readers::Everybody)?;
         }
-        // Last: once there is a database, the satellite counts as set up.
+        // Last: once there is a database with a code, the satellite counts as set up.
         let identity = NewIdentity {
             sync_id: token.site,
             site_name: settings.site_name.clone(),
         };
         let database = config.database.store_config(&config.data_dir);
-        Store::init(database, identity, run::store_deps())
-            .await?
-            .close()
-            .await;
+        let store = match found {
+            Found::Begun => Store::open(database, run::store_deps()).await?,
+            _ => Store::init(database, identity, run::store_deps()).await?,
+        };
+        shown = keep_code(&store, &code).await?;
+        store.close().await;
     }
     flags.output().answer(&JoinView {
         sync_id: token.site.get(),
@@ -124,6 +138,7 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
         primary_url: settings.primary_url,
         data_dir: config.data_dir,
         certificate_until: until,
+        authorisation_code: shown,
         set_up_before: set_up,
         serves: args.serve,
     })
@@ -147,16 +162,31 @@ fn read_token(args: &JoinArgs) -> Result<SecretString, Problem> {
     Ok(SecretString::from(text))
 }
 
-/// Whether this data directory holds a site already; another one than the token's is refused.
-async fn is_set_up(config: &Config, files: &Files, site: SyncId) -> Result<bool, Problem> {
+/// What a data directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// No database.
+    Nothing,
+    /// One without an authorisation code: setting it up was interrupted.
+    Begun,
+    /// A site.
+    SetUp,
+}
+
+/// What this data directory holds; another site than the token's is refused.
+async fn find(config: &Config, files: &Files, site: SyncId) -> Result<Found, Problem> {
+    let mut found = Found::SetUp;
     let database = config.database.store_config(&config.data_dir);
     let held = match setup::existing(database, run::store_deps()).await {
         Ok(Some(store)) => {
             let held = store.sync_id();
+            if !has_code(&store).await? {
+                found = Found::Begun;
+            }
             store.close().await;
             held
         }
-        Ok(None) => return Ok(false),
+        Ok(None) => return Ok(Found::Nothing),
         // It runs: its certificate says who it is.
         Err(Problem::Failed(failed)) if failed.reason == Reason::DATABASE_IN_USE.0 => {
             match certificate::describe_file(&files.certificate)?.identity {
@@ -167,7 +197,7 @@ async fn is_set_up(config: &Config, files: &Files, site: SyncId) -> Result<bool,
         Err(problem) => return Err(problem),
     };
     if held == site {
-        return Ok(true);
+        return Ok(found);
     }
     let message = format!(
         "{} belongs to site {held}, and the join token is for site {site}: name another data directory; nothing was changed",
@@ -353,6 +383,11 @@ impl Answer for JoinView {
         } else {
             text += "Operator commands here need an operator's certificate\n  \
                      (on the primary: primary-svc certs issue operator NAME --role ROLE --out DIR; then into tls/ here).\n";
+        }
+        if let Some(code) = &self.authorisation_code {
+            text += &format!(
+                "Authorisation code of this site:  {code}   (shown this once: it unlocks its preferences)\n"
+            );
         }
         if !self.serves {
             text += &format!("\nStart it with:  satellite-svc serve --data-dir {dir}");

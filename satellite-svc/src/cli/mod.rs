@@ -36,7 +36,7 @@ pub enum Command {
     Serve,
     /// Anything else.
     #[command(flatten)]
-    Errand(Errand),
+    Errand(Box<Errand>),
 }
 
 /// What does one thing and ends.
@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Serve => serve::run(&cli.global),
         Command::Errand(errand) => {
-            let serves = matches!(&errand, Errand::Join(args) if args.serve);
+            let serves = matches!(&*errand, Errand::Join(args) if args.serve);
             let ended = run::to_end(&cli.global, errand.run(&cli.global));
             match serves && ended == ExitCode::SUCCESS {
                 true => serve::run(&cli.global),

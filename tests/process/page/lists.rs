@@ -69,7 +69,7 @@ async fn names_and_items_are_kept_on_the_primary_and_pushed() {
         holds(ONLY_ON_THE_PRIMARY, || async {
             let added =
                 clinic.item("NEW").await?.name == "Added" && clinic.name("NEW").await?.name == "Added";
-            let (item, name) = (clinic.item("PARA").await?, clinic.name("CUS").await?);
+            let (item, name) = (clinic.item(&item.id).await?, clinic.name(&name.id).await?);
             let modified = item.name == "Modified" && name.name == "Modified";
             Ok(added && modified && item.retired && name.retired)
         })

@@ -58,8 +58,9 @@ async fn the_preferences_are_locked_until_the_authorisation_code_is_entered() {
     let eddie = Client::connect(&url, &Certificate::in_folder(&folder, "operator"))
         .await
         .unwrap();
-    let refused = eddie.unlock(code).await.map(drop).expect_err(FOR_FEW).to_string();
-    assert!(refused.contains("ROLE_NOT_ALLOWED"), "{FOR_FEW} {refused}");
+    let eddie = eddie.unlock(code).await.unwrap();
+    let refused = eddie.sites().add_site(add_site()).await.refusal().unwrap();
+    assert_eq!(refused.reason, "ROLE_NOT_ALLOWED", "{FOR_FEW}");
     unchanged(FOR_FEW, &before, &on_record(&primary).await);
 
     // OK: it is unlocked for who entered the code, until it is locked again.

@@ -202,7 +202,9 @@ async fn the_list_of_servers_to_synchronise_with() {
 
     // Wrong values are refused with the field, and nothing is added.
     let before = shown(country.world.network.primary_command(), &["sites", "list"]).await;
-    let wrong: [(&str, &str, &[&str]); 5] = [
+    let nowhere = add(&country.world, "5", &["--name", "Fifth", "--store", "NOWHERE"]).await;
+    assert_eq!(refusal(&nowhere).0, "RECORD_NOT_FOUND", "{ADD}");
+    let wrong: [(&str, &str, &[&str]); 4] = [
         (FULL_URL, "url", &["--name", "Fifth", "--url", "west.example.org"]),
         (
             FULL_URL,
@@ -210,7 +212,6 @@ async fn the_list_of_servers_to_synchronise_with() {
             &["--name", "Fifth", "--url", "http://west.example.org"],
         ),
         (ADD, "stores", &["--name", "Fifth", "--store", "WEST"]),
-        (ADD, "stores", &["--name", "Fifth", "--store", "NOWHERE"]),
         (ADD, "name", &["--name", "Western clinic"]),
     ];
     for (sentence, field, arguments) in wrong {
@@ -231,8 +232,12 @@ async fn the_list_of_servers_to_synchronise_with() {
 #[tokio::test]
 async fn what_the_other_end_says_otherwise_is_shown() {
     let mut world = World::with_primary().await;
-    let own_name = [("SUPPLYSYNC_SITE__NAME", "Northern hospital")];
-    let mut north = satellite(&world, 2, &["--name", "Northern clinic"], &own_name).await;
+    let mut north = satellite(&world, 2, &["--name", "Northern clinic"], &[]).await;
+    let edit = ["sites", "edit", "2", "--name", "Northern hospital"];
+    world.network.unlocked(&edit).await.unwrap();
+    // It says its name when it begins a session.
+    north.stop().await.unwrap();
+    north.start().await.unwrap();
     let primary = world.network.primary().client().await.unwrap();
     let there = north.client().await.unwrap();
     for (client, peer) in [(&primary, 2), (&there, 1)] {
