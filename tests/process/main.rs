@@ -6,12 +6,14 @@
     reason = "all of this is test code, also what is outside test functions"
 )]
 
+mod access;
 mod administration;
 mod audit;
 mod bad_values;
 mod clocks;
 mod commands;
 mod document;
+mod errors;
 mod frames;
 mod health;
 mod identity;
