@@ -289,3 +289,16 @@ pub async fn restart_with(world: &mut World, variable: &str, value: &str) -> Out
     primary.set(variable, value);
     primary.start().await
 }
+
+#[tokio::test]
+async fn joining_and_serving_can_be_one_command() {
+    let mut world = World::with_primary().await;
+    let token = register(&world.network, 2, "Northern clinic").await;
+    let mut satellite = world.network.new_satellite(2, "Northern clinic").unwrap();
+    let mut command = satellite.command();
+    command.args(["join", &token, "--serve"]);
+    satellite.start_with(command).await.unwrap();
+    operator(&world.network, &satellite).await;
+    in_step(&mut world, &satellite).await;
+    satellite.stop().await.unwrap();
+}
