@@ -4,6 +4,7 @@
 mod lists;
 mod lock;
 mod parameters;
+mod preferences;
 
 use std::fmt::Debug;
 use std::future::Future;

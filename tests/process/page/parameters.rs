@@ -26,6 +26,7 @@ const ADD: &str = "Click on the '+' button to add a server to the list (takes yo
                    Store and URL for the server to synchronize.";
 const SAME_VALUES: &str = "Note that these values, except URL will have been entered in this page on the servers hosting the stores \
                            selected. Make sure you enter the right values!";
+const REMOVE: &str = "and the '-' button to delete a server you have selected in the list).";
 const FULL_URL: &str = "The URL field contains the full URL of the server hosting the store to synchronize";
 
 #[tokio::test]
@@ -226,6 +227,35 @@ async fn the_list_of_servers_to_synchronise_with() {
         &before,
         &shown(country.world.network.primary_command(), &["sites", "list"]).await,
     );
+
+    // Changing one, and the '-' button.
+    let edit = [
+        "sites",
+        "edit",
+        "4",
+        "--name",
+        "Far west",
+        "--url",
+        "https://far.example.org:8444",
+    ];
+    country.world.network.unlocked(&edit).await.expect(REMOVE);
+    let site = shown(country.world.network.primary_command(), &["sites", "show", "4"]).await;
+    assert_eq!(site["name"], "Far west", "{REMOVE}");
+    let remove = ["sites", "remove", "4"];
+    let refused = country
+        .world
+        .network
+        .unlocked(&remove)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("SITE_IN_USE"), "{REMOVE} {refused}");
+    let away = ["stores", "move", "WEST", "--to", "1", "--force"];
+    country.world.network.unlocked(&away).await.expect(REMOVE);
+    country.world.network.unlocked(&remove).await.expect(REMOVE);
+    assert_eq!(peers(&primary).await, names[..2], "{REMOVE}");
+    let again = ["sites", "add", "4", "--name", "Western clinic"];
+    country.world.network.unlocked(&again).await.expect(REMOVE);
     country.stop().await;
 }
 

@@ -148,6 +148,10 @@ impl Queries {
         &self,
         channels: Option<&[i32]>,
     ) -> Result<HashMap<(i32, SyncId), Aside>, Fault> {
+        // An empty list is no list to PostgreSQL.
+        if channels.is_some_and(<[i32]>::is_empty) {
+            return Ok(HashMap::new());
+        }
         let among = channels.map(|channels| {
             let numbers: Vec<_> = channels.iter().map(i32::to_string).collect();
             format!(" AND q.channel IN ({})", numbers.join(", "))

@@ -59,7 +59,13 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
     let totals = totals(&board);
     let mut peers: BTreeSet<SyncId> = board.keys().copied().collect();
     if here.is_primary() {
-        peers.extend(names.keys().filter(|site| **site != here));
+        for site in tx.sites().await? {
+            let id = site.value.sync_id;
+            match site.retired {
+                true => peers.remove(&id),
+                false => id != here && peers.insert(id),
+            };
+        }
     } else {
         peers.insert(SyncId::PRIMARY);
     }
