@@ -15,6 +15,7 @@ use supplysync_node::command::preferences::{
 use supplysync_node::command::problems::Problems;
 use supplysync_node::session::SyncControl;
 use supplysync_store::{Queries, Store, WriteTx};
+use tokio::sync::Mutex;
 
 use crate::credentials::Credentials;
 use crate::network::NetworkDefaults;
@@ -29,6 +30,8 @@ pub struct PrimaryPreferences {
     pub verifier: Arc<CredentialVerifier>,
     /// For the salt of a new password's hash.
     pub random: Arc<dyn Random>,
+    /// Held by the change that is being made, so that the verifier hears of credentials in the order of their commits.
+    pub changing: Mutex<()>,
 }
 
 impl PrimaryPreferences {
@@ -64,6 +67,7 @@ impl PrimaryPreferences {
 
     async fn change(&self, change: PreferenceChange, authority: Authority) -> Result<Vec<String>, Fault> {
         check(&change)?;
+        let _one_at_a_time = self.changing.lock().await;
         let hash = match &change.password {
             Some(password) => Some(hash_secret(password, &*self.random)?),
             None => None,

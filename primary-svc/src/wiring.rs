@@ -10,6 +10,7 @@ use supplysync_net::credential::Credential;
 use supplysync_net::{CredentialVerifier, Revocations, Server, Visitor};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_runtime::{Context, OnEnd};
+use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::credentials::Credentials;
@@ -48,6 +49,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     verifier.accept(credentials.accepted());
     let verifier = Arc::new(verifier);
     let book = PrimaryPreferences {
+        changing: Mutex::default(),
         store: store.clone(),
         control: foundation.control.clone(),
         verifier: verifier.clone(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures::{FutureExt, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use supplysync_api::fault::from_status;
@@ -42,8 +43,8 @@ type Outgoing = v1::SatelliteMessage;
 
 /// Whom to dial, and as whom.
 pub struct Primary {
-    /// Where it is, with our certificate; made anew when the address changes.
-    pub endpoint: Endpoint,
+    /// Where it is, with our certificate; another when the address changes. Shared with who replaces the certificate.
+    pub endpoint: Arc<ArcSwap<Endpoint>>,
     /// The user name that all sites share.
     pub user_name: String,
     /// Our certificate.
@@ -52,6 +53,12 @@ pub struct Primary {
     pub password_file: PathBuf,
     /// Whether batches are compressed, both ways.
     pub packing: Packing,
+}
+
+impl Primary {
+    fn url(&self) -> String {
+        self.endpoint.load().url().to_owned()
+    }
 }
 
 /// The dial loop.
@@ -105,17 +112,17 @@ impl Dialler {
     fn meet_partner(&mut self) {
         let partner = self.partner.borrow_and_update().clone();
         self.primary.user_name = partner.user_name;
-        if partner.primary_url == self.primary.endpoint.url() {
+        if partner.primary_url == self.primary.url() {
             return;
         }
-        match Endpoint::new(&partner.primary_url, &self.primary.certificates.present()) {
-            Ok(endpoint) => {
-                let replaced = endpoint.clone();
-                self.primary
-                    .certificates
-                    .also(move |material| replaced.replace(material));
-                self.primary.endpoint = endpoint;
-            }
+        let certificates = &self.primary.certificates;
+        let met = Endpoint::new(&partner.primary_url, &certificates.present()).and_then(|endpoint| {
+            self.primary.endpoint.store(Arc::new(endpoint.clone()));
+            // The certificate may have been replaced before the endpoint was found by who does it.
+            endpoint.replace(&certificates.present())
+        });
+        match met {
+            Ok(()) => {}
             Err(fault) => tracing::error!(
                 reason = fault.reason().0,
                 ?fault,
@@ -126,7 +133,7 @@ impl Dialler {
 
     async fn attempt(&mut self, last: Last, rhythm: Rhythm) -> Last {
         let now = self.sessions.clock.now();
-        let address = self.primary.endpoint.url().to_owned();
+        let address = self.primary.url();
         self.line(|line| {
             line.state = SyncState::Connecting;
             line.address = address;
@@ -164,7 +171,8 @@ impl Dialler {
         let mut request = tonic::Request::new(frames);
         let password = read_password(&self.primary.password_file)?;
         self.introduce(request.metadata_mut(), &password);
-        let channel = self.primary.endpoint.connect().await?;
+        let endpoint = Endpoint::clone(&self.primary.endpoint.load());
+        let channel = endpoint.connect().await?;
         let mut client = SyncServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let response = client.sync(request).await.map_err(|status| fault_of(&status))?;
         let frames = response.into_inner();
@@ -191,7 +199,7 @@ impl Dialler {
     async fn session(&mut self, rhythm: Rhythm, link: Link<Incoming, Outgoing>) -> Outcome {
         let stop = self.stop.child_token();
         let host = Host {
-            address: self.primary.endpoint.url().to_owned(),
+            address: self.primary.url(),
             mode: rhythm.mode(),
             packing: self.primary.packing,
             stop: stop.clone(),

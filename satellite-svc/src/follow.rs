@@ -48,6 +48,12 @@ impl LocalSettings {
             .map(|(rhythm, partner)| LocalSettings { rhythm, partner }))
     }
 
+    /// Takes in what the primary decided for this site, so that what is chosen next is the later change.
+    pub async fn hear(&mut self, tx: &Queries) -> Result<(), Fault> {
+        self.rhythm.hear(decided(tx).await?);
+        Ok(())
+    }
+
     /// Keeps them.
     pub async fn save(&self, tx: &mut WriteTx) -> Result<(), Fault> {
         let rhythm = serde_json::to_vec(&self.rhythm).map_err(Fault::internal)?;
@@ -168,7 +174,7 @@ async fn hear(store: &Store) -> Result<Option<LocalSettings>, Fault> {
             let before = LocalSettings::load(tx).await?;
             let mut after = before.clone();
             if let Some(after) = &mut after {
-                after.rhythm.hear(decided(tx).await?);
+                after.hear(tx).await?;
             }
             Ok((before == after, after))
         }
@@ -184,7 +190,7 @@ async fn hear(store: &Store) -> Result<Option<LocalSettings>, Fault> {
                 // A person may have changed them since they were read.
                 let mut settings = LocalSettings::load(tx).await?;
                 if let Some(settings) = &mut settings {
-                    settings.rhythm.hear(decided(tx).await?);
+                    settings.hear(tx).await?;
                     settings.save(tx).await?;
                 }
                 Ok(settings)

@@ -14,7 +14,7 @@ use supplysync_node::command::preferences::{
 use supplysync_node::command::problems::Problems;
 use supplysync_node::session::SyncControl;
 use supplysync_store::{Queries, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::follow::{LocalSettings, Partner};
 use crate::password::StagedPassword;
@@ -32,6 +32,8 @@ pub struct SatellitePreferences {
     pub certificates: Certificates,
     /// The file with the password.
     pub password_file: PathBuf,
+    /// Held by the change that is being made.
+    pub changing: Mutex<()>,
 }
 
 impl SatellitePreferences {
@@ -74,19 +76,24 @@ impl SatellitePreferences {
         read.await
     }
 
-    async fn change(&self, change: PreferenceChange, authority: Authority) -> Result<Vec<String>, Fault> {
-        self.check(&change)?;
+    async fn change(&self, mut change: PreferenceChange, authority: Authority) -> Result<Vec<String>, Fault> {
+        self.check(&mut change)?;
+        let _one_at_a_time = self.changing.lock().await;
         let staged = match &change.password {
-            Some(password) => Some(StagedPassword::write(&self.password_file, password)?),
+            Some(password) => {
+                self.require_unlocked(&authority).await?;
+                Some(StagedPassword::write(&self.password_file, password)?)
+            }
             None => None,
         };
-        let wanted = change.clone();
+        let (wanted, chosen) = (change.clone(), staged.as_ref().map(StagedPassword::name));
         self.store
             .write("change preferences", move |tx| {
-                let (change, authority) = (wanted.clone(), authority.clone());
+                let (change, authority, chosen) = (wanted.clone(), authority.clone(), chosen.clone());
                 async move {
                     authority.require(tx).await?;
                     let mut settings = LocalSettings::load(tx).await?.ok_or_else(not_started)?;
+                    settings.hear(tx).await?;
                     let (rhythm, partner) = (*settings.rhythm.holds(), settings.partner.holds().clone());
                     let new_rhythm = Rhythm {
                         interval_minutes: change.interval_minutes.unwrap_or(rhythm.interval_minutes),
@@ -111,8 +118,11 @@ impl SatellitePreferences {
                     authority
                         .audit_preference(tx, "user_name", old.user_name, new.user_name)
                         .await?;
-                    match change.password {
-                        Some(_) => authority.audit_password(tx).await,
+                    match chosen {
+                        Some(name) => {
+                            StagedPassword::choose(&name, tx).await?;
+                            authority.audit_password(tx).await
+                        }
                         None => Ok(()),
                     }
                 }
@@ -130,7 +140,18 @@ impl SatellitePreferences {
         Ok(notes(&change))
     }
 
-    fn check(&self, change: &PreferenceChange) -> Result<(), Fault> {
+    /// Before anything touches the disk. What is unlocked here must be so still when the change is made.
+    async fn require_unlocked(&self, authority: &Authority) -> Result<(), Fault> {
+        let authority = authority.clone();
+        let write = self.store.write("are the preferences unlocked", move |tx| {
+            let authority = authority.clone();
+            async move { authority.require(tx).await }.boxed()
+        });
+        write.await
+    }
+
+    /// Refuses what can't hold; an address is kept as it is shown everywhere.
+    fn check(&self, change: &mut PreferenceChange) -> Result<(), Fault> {
         if change.previous_accepted.is_some() {
             return Err(not_here(
                 "previous_credential_accepted",
@@ -139,11 +160,14 @@ impl SatellitePreferences {
         }
         let mut problems = Problems::default();
         change.check(&mut problems);
-        if let Some(url) = &change.primary_url
-            && let Err(fault) = Endpoint::new(url, &self.certificates.present())
-        {
-            let told = fault.violations().first().map(|found| found.description.clone());
-            problems.invalid("primary_url", told.unwrap_or_else(|| fault.message().to_owned()));
+        if let Some(url) = &mut change.primary_url {
+            match Endpoint::new(url, &self.certificates.present()) {
+                Ok(endpoint) => *url = endpoint.url().to_owned(),
+                Err(fault) => {
+                    let told = fault.violations().first().map(|found| found.description.clone());
+                    problems.invalid("primary_url", told.unwrap_or_else(|| fault.message().to_owned()));
+                }
+            }
         }
         problems.finish()
     }

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_net::{Endpoint, Revocations};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_node::session::Packing;
 use supplysync_runtime::{Context, OnEnd};
+use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::dial::{Dialler, Primary};
 use crate::follow::{Partner, follow};
-use crate::password::read_password;
+use crate::password::{finish_change, read_password};
 use crate::patience::watch;
 use crate::preferences::SatellitePreferences;
 use crate::renewal::Renewal;
@@ -31,18 +33,19 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         revocations: Revocations::default(),
     };
     let foundation = Foundation::lay(site, context).await?;
+    finish_change(&foundation.store, &password_file).await?;
     let (tasks, stop) = (&foundation.context.tasks, &foundation.context.stop);
 
     let rhythm = Rhythm {
         interval_minutes: config.sync.interval_minutes,
         live: config.sync.live,
     };
+    // What is configured must be right, also while something else was chosen since.
+    let configured = Endpoint::new(&config.sync.primary_url, &foundation.certificates.present());
     let partner = Partner {
-        primary_url: config.sync.primary_url.clone(),
+        primary_url: configured.map_err(wrong_url)?.url().to_owned(),
         user_name: config.sync.user_name.clone(),
     };
-    // What is configured must be right, also while something else was chosen since.
-    Endpoint::new(&partner.primary_url, &foundation.certificates.present()).map_err(wrong_url)?;
     let (now, following) = follow(foundation.store.clone(), (rhythm, partner), stop.clone()).await?;
     let following = foundation.users.track_future(following);
     tasks.spawn("follow settings", OnEnd::Critical, following);
@@ -50,9 +53,10 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let certificates = &foundation.certificates;
     let met = now.partner.borrow().clone();
     let endpoint = Endpoint::new(&met.primary_url, &certificates.present()).map_err(wrong_url)?;
-    let (replaced, control) = (endpoint.clone(), foundation.control.clone());
+    let endpoint = Arc::new(ArcSwap::from_pointee(endpoint));
+    let (present, control) = (endpoint.clone(), foundation.control.clone());
     certificates.also(move |material| {
-        replaced.replace(material)?;
+        present.load().replace(material)?;
         // Who was refused with the certificate before need not wait.
         control.sync_now();
         Ok(())
@@ -71,6 +75,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         control: foundation.control.clone(),
         certificates: certificates.clone(),
         password_file: password_file.clone(),
+        changing: Mutex::default(),
     };
     let dialler = Dialler {
         sessions: foundation.sessions(),

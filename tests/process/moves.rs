@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use supplysync_api::v1::{
     AssignStoreRequest, CancelMoveRequest, ConfirmTransactionRequest, ListMovesRequest,
-    ListQuarantineRequest, MoveState, MoveStoreRequest, QuarantineResolution, ResolveQuarantineRequest,
-    SetCopiesRequest, StoreMove,
+    ListQuarantineRequest, MoveState, MoveStoreRequest, QuarantineResolution, RemoveSiteRequest,
+    ResolveQuarantineRequest, SetCopiesRequest, StoreMove,
 };
 use supplysync_tests::{Called, Client, Outcome, differences, eventually};
 use tokio::time::{Duration, Instant};
@@ -102,7 +102,7 @@ async fn keep_writing(client: &Client, site: u16, stop: &AtomicBool) -> Outcome<
             // The store may be gone by now: then the draft goes along.
             drop(client.stock().confirm_transaction(request).await);
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::task::yield_now().await;
     }
     Ok(taken)
 }
@@ -243,6 +243,15 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
     active_on(&south, 3).await;
     let received = receipt(&south, "NORTH", "AMOX").await;
     shelves::confirm(&south, received).await;
+    let remove = RemoveSiteRequest {
+        sync_id: 2,
+        force: false,
+    };
+    let unfinished = || async { primary.sites().remove_site(remove).await.refusal().unwrap() };
+    let refusal = unfinished().await;
+    assert_eq!(refusal.reason, "SITE_UNFINISHED");
+    let lost = "NORTH was taken from it by force: site 2 was last heard";
+    assert!(refusal.message.contains(lost), "{}", refusal.message);
 
     // It was not destroyed: it worked on without a link, and comes back.
     let late = {
@@ -283,6 +292,18 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
         head.stock_lines("NORTH").await.unwrap().len(),
         2,
         "what is set aside is not applied"
+    );
+    let refusal = unfinished().await;
+    assert_eq!(refusal.reason, "SITE_UNFINISHED");
+    assert!(
+        refusal.message.contains("2 changes from it are in quarantine"),
+        "{}",
+        refusal.message
+    );
+    assert!(
+        !refusal.message.contains("by force:"),
+        "it was heard since: {}",
+        refusal.message
     );
     // Nobody takes the store away again before somebody has looked at that.
     let held_up = move_to(&primary, 1, false).await.unwrap();

@@ -179,12 +179,21 @@ async fn require_unused(tx: &WriteTx, site: SyncId) -> Result<(), Fault> {
 
 /// What is known of the site's work that nobody has decided on, in plain words.
 async fn unfinished(tx: &Queries, site: SyncId) -> Result<Vec<String>, Fault> {
-    let waiting = tx.open_quarantine_from(site).await?;
-    Ok(match waiting {
+    let mut unfinished = match tx.open_quarantine_from(site).await? {
         0 => Vec::new(),
         1 => vec!["1 change from it is in quarantine".to_owned()],
         count => vec![format!("{count} changes from it are in quarantine")],
-    })
+    };
+    let left_behind = tx.left_behind_on(site).await?;
+    let stores = lookup::stores(tx, &left_behind.iter().map(|(store, _)| *store).collect()).await?;
+    unfinished.extend(left_behind.into_iter().map(|(store, what)| {
+        let code = stores.get(&store).map(|found| found.value.code.clone());
+        format!(
+            "store {} was taken from it by force: {what}",
+            code.unwrap_or_else(|| store.to_string())
+        )
+    }));
+    Ok(unfinished)
 }
 
 fn in_words(site: &Site, settings: Option<&SiteSettings>) -> String {

@@ -39,6 +39,7 @@ const CURSOR: Table = Table {
         "owner_at",
     ],
     key: 3,
+    lasting: &[],
     keep: 12,
 };
 

@@ -13,6 +13,7 @@ const CHANNEL_DIGEST: Table = Table {
     name: "channel_digest",
     columns: &["channel", "bucket", "count", "sum"],
     key: 2,
+    lasting: &[],
     keep: 0,
 };
 

@@ -28,6 +28,8 @@ const RECORD: Table = Table {
         "body",
     ],
     key: 2,
+    // No record changes its channel: owners and receivers refuse that.
+    lasting: &["channel"],
     keep: 0,
 };
 

@@ -50,7 +50,7 @@ impl WriteTx {
     /// Writes records that this site owns, in the order given. Refuses, naming the owner, what it does not own.
     ///
     /// # Errors
-    /// The reasons of [`may_write`]; `STALE_ETAG`; `TOO_LARGE`; `NOT_IN_THIS_VERSION` for a record that a newer
+    /// The reasons of [`may_write`]; `STALE_ETAG`; `WRONG_CHANNEL`; `TOO_LARGE`; `NOT_IN_THIS_VERSION` for a record that a newer
     /// program wrote, which this one would cut short. Any of them ends the transaction: nothing is written.
     pub async fn put(&mut self, changes: Vec<OwnChange>) -> Result<Vec<Written>, Fault> {
         let epochs = self.epochs(&changes).await?;
@@ -79,6 +79,19 @@ impl WriteTx {
             let epoch = epochs.get(&channel).copied().unwrap_or_default();
             let old = held.get(&change.body.key());
             check_version(change, old)?;
+            if let Some(old) = old
+                && old.channel != self.number_channel(channel).await?
+            {
+                let message = format!(
+                    "{} can't come to {channel}: it was written elsewhere",
+                    change.body.key()
+                );
+                return Err(Fault::new(
+                    FaultCode::FailedPrecondition,
+                    Reason::WRONG_CHANNEL,
+                    message,
+                ));
+            }
             let record = record(change, channel, self.sync_id(), epoch)?;
             match old.filter(|old| same(&record, old)) {
                 Some(old) => written.push(outcome(record.key, epoch, old.revision, false)),

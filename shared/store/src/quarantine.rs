@@ -29,6 +29,7 @@ const QUARANTINE: Table = Table {
         "body",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 

@@ -108,6 +108,7 @@ pub(crate) const RECORD_STORE: &[&str] = &[
         resolution TEXT
     )",
     "CREATE INDEX quarantine_open ON quarantine (channel, kind, record_id) WHERE resolved_at IS NULL",
+    "CREATE INDEX quarantine_from ON quarantine (from_site) WHERE resolved_at IS NULL",
     "CREATE INDEX quarantine_of_record ON quarantine (kind, record_id) WHERE resolved_at IS NULL",
     // What a parked record waits for: another record, or (null) an upgrade of the program.
     "CREATE TABLE parked (

@@ -32,6 +32,11 @@ async fn an_interval_is_changed_under_the_lock_from_either_end_and_holds_at_once
     let code = code.to_str().unwrap().to_owned();
     let north = world.network.satellite(2).unwrap();
     let (client, command) = (north.client().await.unwrap(), || north.command());
+    holds(INTERVAL, || async {
+        let shown = shown(command(), &["prefs", "show"]).await;
+        Ok(shown["sync_with"][0]["name"] == "Head office")
+    })
+    .await;
     let before = shown(command(), &["prefs", "show"]).await;
     assert_eq!(before["interval_minutes"], 5, "{INTERVAL}");
     let refused = change(&client, 7).await.unwrap_err();

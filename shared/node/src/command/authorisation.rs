@@ -9,6 +9,7 @@ use supplysync_store::{AuditEntry, Store, WriteTx};
 
 use super::caller::Caller;
 use super::lockout::Lockout;
+use super::refusals::{Noted, RefusalsNoted};
 use super::unlock_tokens::UnlockTokens;
 
 /// The metadata key that carries the token.
@@ -23,6 +24,8 @@ const LONGEST_CODE: usize = 100;
 
 const LOCKOUT: &str = "unlock_lockout";
 const TOKENS: &str = "unlock_tokens";
+const REFUSALS: &str = "unlock_refusals_noted";
+
 /// A right code's reward.
 #[derive(Debug)]
 pub struct Unlocked {
@@ -101,7 +104,7 @@ pub fn hash_code(code: &SecretString, random: &dyn Random) -> Result<String, Fau
     hash_secret(&trimmed(code), random)
 }
 
-/// Puts a refused change of what the lock guards in the audit log; anything else that went wrong is not its business.
+/// Puts a refused change of what the lock guards in the audit log, which nobody can fill with them; anything else that went wrong is not its business.
 pub async fn note_locked(
     store: &Store,
     caller: Caller,
@@ -111,7 +114,24 @@ pub async fn note_locked(
     if fault.reason() != Reason::PREFERENCES_LOCKED {
         return Ok(());
     }
-    note(store, caller, format!("{action} refused: locked")).await
+    store
+        .write("note a refusal", move |tx| {
+            let caller = caller.clone();
+            Box::pin(async move {
+                let now = tx.now();
+                let mut noted: RefusalsNoted = load(tx, REFUSALS).await?;
+                let action = match noted.another(now) {
+                    Noted::Fully => format!("{action} refused: locked"),
+                    Noted::Last => {
+                        format!("{action} refused: locked; further refusals of this hour are not noted")
+                    }
+                    Noted::Not => return Ok(()),
+                };
+                save(tx, REFUSALS, &noted).await?;
+                audit(tx, &caller, &action).await
+            })
+        })
+        .await
 }
 
 /// Ends a token.

@@ -13,6 +13,7 @@ pub mod ownership;
 pub mod preferences;
 pub mod problems;
 pub mod quarantine;
+mod refusals;
 pub mod stock_line;
 pub mod stock_rules;
 #[cfg(test)]

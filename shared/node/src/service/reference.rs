@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use supplysync_model::{
-    Fault, FaultCode, Item, ItemId, Kind, Name, NameId, Reason, Store, StoreId, Unit, UnitId,
+    Fault, FaultCode, FieldViolation, Item, ItemId, Kind, Name, NameId, Reason, Store, StoreId, Unit, UnitId,
 };
 use supplysync_store::Queries;
 use supplysync_store::query::Versioned;
@@ -74,10 +74,10 @@ fn missing(kind: Kind, field: &'static str, text: &str) -> Fault {
             format!("which {kind} is meant must be said: its id or its code"),
         );
     }
-    Fault::new(
-        FaultCode::NotFound,
-        Reason::RECORD_NOT_FOUND,
-        format!("there is no {kind} {text} on this site"),
-    )
-    .with_metadata("field", field)
+    let message = format!("there is no {kind} {text} on this site");
+    let violation = FieldViolation {
+        field: field.to_owned(),
+        description: format!("{text} is not there, or was retired"),
+    };
+    Fault::new(FaultCode::NotFound, Reason::RECORD_NOT_FOUND, message).with_violations(vec![violation])
 }

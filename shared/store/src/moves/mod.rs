@@ -35,6 +35,7 @@ pub(crate) const SCHEMA: &[&str] = &[
         PRIMARY KEY (store_id, version)
     )",
     "CREATE INDEX store_move_open ON store_move (store_id) WHERE ended_at IS NULL",
+    "CREATE INDEX store_move_forced ON store_move (from_site) WHERE forced",
     "CREATE INDEX store_move_by_time ON store_move (begun_at, store_id, version)",
     // What a site itself decided and knows of a store's activation here. `decision`: 0 released, 1 aborted.
     "CREATE TABLE store_tenure (

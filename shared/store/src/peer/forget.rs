@@ -1,8 +1,10 @@
 //! Forgetting a site that was taken off the network, so that its Sync ID starts clean when it is used again.
 
-use supplysync_model::{Fault, SyncId};
+use supplysync_model::{Fault, StoreId, SyncId};
 
 use crate::fault::{damaged, database};
+use crate::projection::code;
+use crate::query::column;
 use crate::{Queries, WriteTx};
 
 impl WriteTx {
@@ -27,5 +29,18 @@ impl Queries {
         let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
         let row = row.ok_or_else(|| damaged("a count without a row"))?;
         Ok(row.try_get_by_index::<i64>(0).map_err(database)? as u64)
+    }
+
+    /// Stores that were taken from this site by force since it was last heard, with what was known to be left behind, in
+    /// words; a hundred at most. A site that never synchronised can't have worked on any.
+    pub async fn left_behind_on(&self, site: SyncId) -> Result<Vec<(StoreId, String)>, Fault> {
+        let sql = "SELECT m.store_id, m.missing FROM store_move m JOIN peer p ON p.site = m.from_site \
+                   WHERE m.forced AND m.from_site = $1 AND m.ended_at IS NOT NULL \
+                   AND p.seen_at < m.ended_at ORDER BY m.begun_at, m.store_id LIMIT 100";
+        let rows = self.conn().rows(sql, vec![i32::from(site.get()).into()]).await?;
+        let found = rows
+            .iter()
+            .map(|row| Ok((code::id(column(row, 0)?)?, column(row, 1)?)));
+        found.collect()
     }
 }

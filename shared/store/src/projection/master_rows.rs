@@ -23,6 +23,7 @@ pub(super) const UNIT: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -48,6 +49,7 @@ pub(super) const ITEM: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -58,6 +60,7 @@ pub(super) const NAME: Table = Table {
         "email", "store_id", "retired", "epoch", "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -68,6 +71,7 @@ pub(super) const STORE: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -75,6 +79,7 @@ pub(super) const SITE: Table = Table {
     name: "site",
     columns: &["sync_id", "name", "url", "retired", "epoch", "revision"],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -93,6 +98,7 @@ pub(super) const ASSIGNMENT: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -107,6 +113,7 @@ pub(super) const SITE_SETTINGS: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -114,6 +121,7 @@ pub(super) const SITE_COPY: Table = Table {
     name: "site_copy",
     columns: &["sync_id", "store_id"],
     key: 2,
+    lasting: &[],
     keep: 0,
 };
 

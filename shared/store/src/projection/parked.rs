@@ -17,6 +17,7 @@ const PARKED: Table = Table {
     name: "parked",
     columns: &["kind", "id", "reason", "missing_kind", "missing_id"],
     key: 2,
+    lasting: &[],
     keep: 0,
 };
 

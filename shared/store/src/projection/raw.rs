@@ -21,6 +21,8 @@ pub(crate) struct Table {
     pub columns: &'static [&'static str],
     /// How many columns make the key.
     pub key: usize,
+    /// Columns that a row that is there keeps, whatever the new value: their indexes stay untouched.
+    pub lasting: &'static [&'static str],
     /// The last so many columns keep what they hold when the new value is null.
     pub keep: usize,
 }
@@ -65,23 +67,23 @@ impl Table {
     fn upsert_sql(&self, backend: DbBackend, rows: usize) -> String {
         let mut sql = format!("INSERT INTO {} ({}) VALUES ", self.name, self.columns.join(", "));
         push_groups(&mut sql, backend, rows, self.columns.len());
-        let (key, rest) = self.columns.split_at(self.key);
+        let (key, _) = self.columns.split_at(self.key);
         sql.push_str(&format!(" ON CONFLICT ({}) DO ", key.join(", ")));
-        if rest.is_empty() {
+        let kept_from = self.columns.len() - self.keep;
+        let rest = self.columns.iter().enumerate().skip(self.key);
+        let set: Vec<_> = rest
+            .filter(|(_, column)| !self.lasting.contains(column))
+            .map(|(at, column)| {
+                if at < kept_from {
+                    format!("{column} = excluded.{column}")
+                } else {
+                    format!("{column} = COALESCE(excluded.{column}, {}.{column})", self.name)
+                }
+            })
+            .collect();
+        if set.is_empty() {
             sql.push_str("NOTHING");
         } else {
-            let kept_from = rest.len() - self.keep;
-            let set: Vec<_> = rest
-                .iter()
-                .enumerate()
-                .map(|(at, column)| {
-                    if at < kept_from {
-                        format!("{column} = excluded.{column}")
-                    } else {
-                        format!("{column} = COALESCE(excluded.{column}, {}.{column})", self.name)
-                    }
-                })
-                .collect();
             sql.push_str(&format!("UPDATE SET {}", set.join(", ")));
         }
         sql

@@ -27,6 +27,7 @@ pub(super) const STOCK_LINE: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -52,6 +53,7 @@ pub(super) const TRANSACTION: Table = Table {
         "revision",
     ],
     key: 1,
+    lasting: &[],
     keep: 0,
 };
 
@@ -71,6 +73,7 @@ pub(super) const TRANSACTION_LINE: Table = Table {
         "note",
     ],
     key: 2,
+    lasting: &[],
     keep: 0,
 };
 

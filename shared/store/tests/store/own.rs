@@ -7,11 +7,12 @@ use supplysync_store::{Etag, OwnChange};
 use crate::database::{Database, reason, unchanged};
 use crate::link::World;
 use crate::records::{Bed, Records, change};
-use crate::sample::{SECOND, THIRD, item, key, line, receipt, store, unit};
+use crate::sample::{SECOND, THIRD, assignment, item, key, line, receipt, stock_channel, store, unit};
 
 crate::on_every_store! {
     only_the_owner_writes;
     a_write_is_all_or_nothing;
+    a_record_stays_in_its_channel;
 }
 
 crate::on_every_database! {
@@ -48,6 +49,24 @@ async fn only_the_owner_writes(bed: impl Bed) {
         .put(vec![line(50, SECOND, 1), receipt(60, SECOND, 50, 1)])
         .await
         .unwrap();
+}
+
+async fn a_record_stays_in_its_channel(bed: impl Bed) {
+    let world = World::in_step(&bed).await;
+    let own = [
+        store(400),
+        assignment(400, 1, 1),
+        store(401),
+        assignment(401, 1, 1),
+    ];
+    world.primary.put(own.to_vec()).await.unwrap();
+    world.primary.put(vec![line(50, 400, 1)]).await.unwrap();
+    assert_eq!(
+        reason(world.primary.put(vec![line(50, 401, 1)]).await),
+        "WRONG_CHANNEL"
+    );
+    let held = world.primary.record(key(Kind::STOCK_LINE, 50)).await.unwrap();
+    assert_eq!(held.0.channel, stock_channel(400));
 }
 
 async fn a_write_is_all_or_nothing(bed: impl Bed) {

@@ -71,6 +71,17 @@ impl ModelStore {
             fault(FaultCode::FailedPrecondition, reason, message)
         })?;
         let existing = self.records.get(&change.key).map(|held| &held.record);
+        if existing.is_some_and(|held| held.channel != change.channel) {
+            let message = format!(
+                "{} can't come to {}: it was written elsewhere",
+                change.key, change.channel
+            );
+            return Err(fault(
+                FaultCode::FailedPrecondition,
+                Reason::WRONG_CHANNEL,
+                message,
+            ));
+        }
         let etag = existing.map(|held| Etag {
             epoch: held.epoch,
             revision: held.revision,
