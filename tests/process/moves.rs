@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use supplysync_api::v1::{
     AssignStoreRequest, CancelMoveRequest, ConfirmTransactionRequest, ListMovesRequest,
     ListQuarantineRequest, MoveState, MoveStoreRequest, QuarantineResolution, RemoveSiteRequest,
-    ResolveQuarantineRequest, SetCopiesRequest, StoreMove,
+    ResolveQuarantineRequest, SetCopiesRequest, StoreMove, Transaction,
 };
 use supplysync_tests::{Called, Client, Outcome, differences, eventually};
 use tokio::time::{Duration, Instant};
@@ -57,6 +57,34 @@ async fn move_to(primary: &Client, to: u32, force: bool) -> Outcome<StoreMove> {
     };
     let answer = primary.sites().move_store(request).await.answer()?;
     answer.r#move.ok_or_else(|| "no move in the answer".into())
+}
+
+/// Waits until the latest move waits for that.
+async fn waits_for(primary: &Client, what: &str) {
+    eventually(what, ARRIVAL, || async move {
+        let last = moves(primary).await?.into_iter().next().ok_or("no move")?;
+        match last.waits_for.contains(what) {
+            true => Ok(Some(())),
+            false => Err(last.waits_for.into()),
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// Runs site 2 where it can't reach the primary, and records a receipt there.
+async fn work_alone(world: &mut World, item: &str) -> Transaction {
+    let satellite = world.network.satellite(2).unwrap();
+    let mut alone = satellite.command();
+    alone
+        .args(["serve"])
+        .env("SUPPLYSYNC_SYNC__PRIMARY_URL", "https://127.0.0.1:9");
+    satellite.start_with(alone).await.unwrap();
+    let north = satellite.client().await.unwrap();
+    let wrote = receipt(&north, "NORTH", item).await;
+    let wrote = shelves::confirm(&north, wrote).await;
+    satellite.stop().await.unwrap();
+    wrote
 }
 
 async fn moves(primary: &Client) -> Outcome<Vec<StoreMove>> {
@@ -229,11 +257,7 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
     world.network.satellite(2).unwrap().kill().await.unwrap();
     let asked = move_to(&primary, 3, false).await.unwrap();
     assert_eq!(asked.state(), MoveState::UnderWay);
-    assert!(
-        asked.waits_for.contains("site 2 has not said"),
-        "{}",
-        asked.waits_for
-    );
+    waits_for(&primary, "site 2 has not said").await;
     let forced = move_to(&primary, 3, true).await.unwrap();
     assert!(
         forced.forced && forced.missing.contains("site 2 was last heard"),
@@ -254,20 +278,8 @@ async fn a_store_of_a_destroyed_site_moves_by_force_and_what_comes_late_is_set_a
     assert!(refusal.message.contains(lost), "{}", refusal.message);
 
     // It was not destroyed: it worked on without a link, and comes back.
-    let late = {
-        let satellite = world.network.satellite(2).unwrap();
-        let mut alone = satellite.command();
-        alone
-            .args(["serve"])
-            .env("SUPPLYSYNC_SYNC__PRIMARY_URL", "https://127.0.0.1:9");
-        satellite.start_with(alone).await.unwrap();
-        let north = satellite.client().await.unwrap();
-        let late = receipt(&north, "NORTH", "PARA").await;
-        let late = shelves::confirm(&north, late).await;
-        satellite.stop().await.unwrap();
-        satellite.start().await.unwrap();
-        late
-    };
+    let late = work_alone(&mut world, "PARA").await;
+    world.network.satellite(2).unwrap().start().await.unwrap();
     let aside = eventually("late work to be set aside", ARRIVAL, || async move {
         let listed = head
             .diagnostics()
@@ -368,8 +380,28 @@ async fn a_move_is_refused_when_it_makes_no_sense_and_can_be_called_off() {
     for (refusal, reason) in refusals {
         assert_eq!(refusal.unwrap().reason, reason);
     }
+    // The new site is not there: the old one goes on.
     world.network.satellite(3).unwrap().stop().await.unwrap();
+    let asked = move_to(&primary, 3, false).await.unwrap();
+    assert!(
+        asked.waits_for.contains("site 3 has to load"),
+        "{}",
+        asked.waits_for
+    );
+    let received = receipt(&north, "NORTH", "PARA").await;
+    shelves::confirm(&north, received).await;
+    let off = primary.sites().cancel_move(cancel()).await.answer().unwrap();
+    assert_eq!(off.r#move.unwrap().state(), MoveState::Cancelled);
+
+    // It has loaded the store, and is gone again when the old site hears that it is to stop.
+    world.network.satellite(2).unwrap().stop().await.unwrap();
+    work_alone(&mut world, "AMOX").await;
+    world.network.satellite(3).unwrap().start().await.unwrap();
     move_to(&primary, 3, false).await.unwrap();
+    waits_for(&primary, "site 2 has not said").await;
+    world.network.satellite(3).unwrap().stop().await.unwrap();
+    world.network.satellite(2).unwrap().start().await.unwrap();
+    let north = world.network.satellite(2).unwrap().client().await.unwrap();
     let clinic = &north;
     eventually("the old site to stop", ARRIVAL, || async move {
         let received = receipt(clinic, "NORTH", "PARA").await;

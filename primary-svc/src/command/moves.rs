@@ -24,7 +24,8 @@ pub async fn move_store(store: &RecordStore, order: MoveOrder, authority: Author
                 let from =
                     before.map_or_else(String::new, |before| format!("active on site {}", before.site));
                 let how = match (order.forced, now.state) {
-                    (_, AssignmentState::Active) => "handed over at once",
+                    (_, AssignmentState::Active) if now.site == order.to => "handed over at once",
+                    (_, AssignmentState::Active) => "which loads it first",
                     (true, _) => "forced: the present site is skipped",
                     (false, _) => "the present site is asked to stop",
                 };

@@ -161,7 +161,8 @@ async fn require_unused(tx: &WriteTx, site: SyncId) -> Result<(), Fault> {
         .filter(|found| !found.retired)
         .map(|found| found.value)
         .filter(|held| held.site == site || held.state == AssignmentState::Draining { to: site });
-    let touched: BTreeSet<StoreId> = touched.map(|held| held.store).collect();
+    let mut touched: BTreeSet<StoreId> = touched.map(|held| held.store).collect();
+    touched.extend(tx.loading_to(site).await?);
     if touched.is_empty() {
         return Ok(());
     }

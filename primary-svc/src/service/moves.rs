@@ -76,6 +76,9 @@ fn state_to_wire(state: MoveState) -> v1::MoveState {
 fn words(wait: MoveWait, row: &MoveRecord) -> String {
     let (from, to) = (row.from, row.to);
     match wait {
+        MoveWait::Loading => format!(
+            "site {to} has to load the store's data first, in its next session; site {from} goes on as before until then"
+        ),
         MoveWait::OldSite => format!(
             "site {from} has not said that it has stopped: it does so in its next session, once all that it recorded is here"
         ),

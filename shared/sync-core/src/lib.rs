@@ -28,4 +28,6 @@ pub use message::{
 };
 pub use part::{Batch, OwnerProof, Page, Part};
 pub use session::{Mode, SessionLimits, primary, satellite};
-pub use store_move::{MoveFacts, MoveWait, OwnSide, answer, begun, called_off, judge_move};
+pub use store_move::{
+    LoadFacts, MoveFacts, MoveWait, OwnSide, announced, answer, begun, called_off, is_loaded, judge_move,
+};

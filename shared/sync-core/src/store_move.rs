@@ -20,9 +20,20 @@ pub struct MoveFacts {
     pub quarantined: u64,
 }
 
+/// What the primary knows of a site that a store is to go to, before the present site is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadFacts {
+    /// Whether it has heard of this move: a copy that it caught up with long ago says nothing of today.
+    pub heard: bool,
+    /// Whether it was caught up with all of the store's channels when it last spoke.
+    pub caught_up: bool,
+}
+
 /// What a move waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoveWait {
+    /// The new site has not loaded the store; the present site goes on.
+    Loading,
     /// The old site has not reported that it has stopped.
     OldSite,
     /// The old site has stopped; what it wrote last has not arrived.
@@ -33,7 +44,7 @@ pub enum MoveWait {
     NewSite,
 }
 
-/// The assignment that asks the present site to stop: the move's first step. `None` unless the store is active on
+/// The assignment that asks the present site to stop: the move's first step where nothing has to be loaded before. `None` unless the store is active on
 /// another site than `to`.
 pub fn begun(from: &Assignment, to: SyncId) -> Option<Assignment> {
     let begins = from.state == AssignmentState::Active && from.site != to;
@@ -44,12 +55,29 @@ pub fn begun(from: &Assignment, to: SyncId) -> Option<Assignment> {
     })
 }
 
+/// The assignment with which the new site loads the store first, while the present site goes on: nothing but its version
+/// is new. `None` where nothing has to be loaded, because the primary is the new site, and as for [`begun`].
+pub fn announced(from: &Assignment, to: SyncId) -> Option<Assignment> {
+    begun(from, to)
+        .filter(|_| !to.is_primary())
+        .map(|draining| Assignment {
+            state: AssignmentState::Active,
+            ..draining
+        })
+}
+
+/// Whether the present site may be asked to stop now: its users stand still from then on until the new site has
+/// everything, so that one must be there and have the store but for what is being written.
+pub fn is_loaded(facts: &LoadFacts) -> bool {
+    facts.heard && facts.caught_up
+}
+
 /// The assignment that leaves the store where it is: a cancel by the administrator, or the old site's abort.
-pub fn called_off(draining: &Assignment) -> Assignment {
+pub fn called_off(present: &Assignment) -> Assignment {
     Assignment {
-        version: draining.version + 1,
+        version: present.version + 1,
         state: AssignmentState::Active,
-        ..draining.clone()
+        ..present.clone()
     }
 }
 

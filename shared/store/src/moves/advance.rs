@@ -19,6 +19,9 @@ const OPEN: usize = 1_000;
 pub(super) struct OpenMove {
     pub store: StoreId,
     pub version: u64,
+    pub to: SyncId,
+    /// The new site has to load it before the present one is asked to stop.
+    pub loading: bool,
     pub forced: bool,
     pub released: Option<StoreTotals>,
     pub held: Option<StoreTotals>,
@@ -28,12 +31,19 @@ impl WriteTx {
     /// Hands over every store of which nothing is missing any more.
     pub(crate) async fn advance_moves(&mut self) -> Result<(), Fault> {
         for open in self.open_moves().await? {
-            let Some(draining) = self.assignment(open.store).await? else {
+            let Some(present) = self.assignment(open.store).await? else {
                 continue;
             };
-            if draining.version != open.version {
+            if present.version != open.version {
                 continue;
             }
+            let draining = match open.loading {
+                false => present,
+                true => match self.stop_when_loaded(&present, &open).await? {
+                    Some(draining) => draining,
+                    None => continue,
+                },
+            };
             if let Ok(moved) = self.judge(&draining, &open).await? {
                 self.end_move(&draining, MoveState::Moved).await?;
                 self.forget_tenure(open.store, moved.site).await?;
@@ -64,7 +74,7 @@ impl WriteTx {
 impl Queries {
     pub(super) async fn open_moves(&self) -> Result<Vec<OpenMove>, Fault> {
         let sql = format!(
-            "SELECT store_id, version, forced, released, held FROM store_move WHERE ended_at IS NULL \
+            "SELECT store_id, version, forced, released, held, to_site, loading FROM store_move WHERE ended_at IS NULL \
              ORDER BY store_id LIMIT {OPEN}"
         );
         let rows = self.conn().rows(sql, vec![]).await?;
@@ -77,6 +87,8 @@ impl Queries {
                 Ok(OpenMove {
                     store: code::id(row.try_get_by_index(0).map_err(database)?)?,
                     version: row.try_get_by_index::<i64>(1).map_err(database)? as u64,
+                    to: raw::site(row.try_get_by_index(5).map_err(database)?)?,
+                    loading: row.try_get_by_index(6).map_err(database)?,
                     forced: row.try_get_by_index(2).map_err(database)?,
                     released: totals(3)?,
                     held: totals(4)?,

@@ -4,7 +4,7 @@ use supplysync_model::{
     Assignment, AssignmentState, Fault, FaultCode, MoveReport, MoveStep, Reason, StoreId, StoreTotals, SyncId,
 };
 use supplysync_record_codec::RecordBody;
-use supplysync_sync_core::{MoveNoted, begun, called_off};
+use supplysync_sync_core::{MoveNoted, announced, begun, called_off};
 
 use super::list::MoveState;
 use crate::projection::code;
@@ -38,8 +38,9 @@ impl Store {
 }
 
 impl WriteTx {
-    /// Asks the site of a store to stop, so that it can go to another (primary). Returns the store's assignment, which
-    /// is the new site's already where nothing is missing.
+    /// Announces that a store is to go to another site, which loads it while the present one goes on; that one is asked to
+    /// stop once it has, or now where there is nothing to load or it is skipped (primary). Returns the store's
+    /// assignment, which is the new site's already where nothing is missing.
     ///
     /// # Errors
     /// `MOVE_NOT_POSSIBLE` when the store is active nowhere, is there already, or is on its way elsewhere.
@@ -47,38 +48,63 @@ impl WriteTx {
         let MoveOrder { store, to, forced } = order;
         let present = self.assignment(store).await?;
         let present = present.ok_or_else(|| not_possible("it is active nowhere: assign it instead"))?;
-        let missing = match forced {
-            true => self.known_missing(&present).await?,
-            false => String::new(),
-        };
-        if present.state == (AssignmentState::Draining { to }) && forced {
-            let sql =
-                "UPDATE store_move SET forced = TRUE, missing = $3 WHERE store_id = $1 AND version = $2";
-            let values = vec![
-                code::bytes(store.to_bytes()),
-                (present.version as i64).into(),
-                missing.into(),
-            ];
-            self.conn().execute(sql, values).await?;
+        let loads = self.loads(store).await?;
+        let under_way = loads == Some(to) || present.state == (AssignmentState::Draining { to });
+        if under_way && forced {
+            self.force(&present, to, loads.is_some()).await?;
+        } else if let Some(other) = loads {
+            return Err(on_its_way(&present, other));
         } else {
-            let draining = begun(&present, to).ok_or_else(|| why_not(&present, to))?;
-            let sql = "INSERT INTO store_move (store_id, version, from_site, to_site, forced, missing, begun_at) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7)";
-            let values = vec![
-                code::bytes(store.to_bytes()),
-                (draining.version as i64).into(),
-                i32::from(present.site.get()).into(),
-                i32::from(to.get()).into(),
-                forced.into(),
-                missing.into(),
-                self.now().0.into(),
-            ];
-            self.conn().execute(sql, values).await?;
-            self.assign(draining).await?;
+            self.announce(&present, &order).await?;
         }
         self.advance_moves().await?;
         let now = self.assignment(store).await?;
         now.ok_or_else(|| Fault::internal("an assignment vanished"))
+    }
+
+    async fn announce(&mut self, present: &Assignment, order: &MoveOrder) -> Result<(), Fault> {
+        let MoveOrder { store, to, forced } = *order;
+        let loading = announced(present, to).filter(|_| !forced);
+        let missing = match forced {
+            true => self.known_missing(present).await?,
+            false => String::new(),
+        };
+        if loading.is_some() {
+            self.forget_copy(store, to).await?;
+        }
+        let is_loading = loading.is_some();
+        let next = loading.or_else(|| begun(present, to));
+        let next = next.ok_or_else(|| why_not(present, to))?;
+        let sql = "INSERT INTO store_move (store_id, version, from_site, to_site, loading, forced, missing, begun_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let values = vec![
+            code::bytes(store.to_bytes()),
+            (next.version as i64).into(),
+            i32::from(present.site.get()).into(),
+            i32::from(to.get()).into(),
+            is_loading.into(),
+            forced.into(),
+            missing.into(),
+            self.now().0.into(),
+        ];
+        self.conn().execute(sql, values).await?;
+        self.assign(next).await
+    }
+
+    /// From now on the present site is skipped.
+    async fn force(&mut self, present: &Assignment, to: SyncId, loading: bool) -> Result<(), Fault> {
+        let missing = self.known_missing(present).await?;
+        let sql = "UPDATE store_move SET forced = TRUE, missing = $3 WHERE store_id = $1 AND version = $2";
+        let values = vec![
+            code::bytes(present.store.to_bytes()),
+            (present.version as i64).into(),
+            missing.into(),
+        ];
+        self.conn().execute(sql, values).await?;
+        match begun(present, to).filter(|_| loading) {
+            Some(draining) => self.stop(present, draining).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Leaves a store that is on its way where it is (primary).
@@ -87,20 +113,21 @@ impl WriteTx {
     /// `NO_MOVE_UNDER_WAY`.
     pub async fn cancel_move(&mut self, store: StoreId) -> Result<Assignment, Fault> {
         let present = self.assignment(store).await?;
-        let draining = present.filter(|now| now.state != AssignmentState::Active);
-        let draining = draining.ok_or_else(|| {
+        let loads = self.loads(store).await?.is_some();
+        let moving = present.filter(|now| loads || now.state != AssignmentState::Active);
+        let moving = moving.ok_or_else(|| {
             Fault::new(
                 FaultCode::FailedPrecondition,
                 Reason::NO_MOVE_UNDER_WAY,
                 "the store is not being moved: there is nothing to cancel",
             )
         })?;
-        self.call_off(&draining, MoveState::Cancelled).await
+        self.call_off(&moving, MoveState::Cancelled).await
     }
 
-    async fn call_off(&mut self, draining: &Assignment, outcome: MoveState) -> Result<Assignment, Fault> {
-        let stays = called_off(draining);
-        self.end_move(draining, outcome).await?;
+    async fn call_off(&mut self, moving: &Assignment, outcome: MoveState) -> Result<Assignment, Fault> {
+        let stays = called_off(moving);
+        self.end_move(moving, outcome).await?;
         self.assign(stays.clone()).await?;
         Ok(stays)
     }
@@ -195,9 +222,13 @@ fn not_possible(why: impl std::fmt::Display) -> Fault {
 fn why_not(present: &Assignment, to: SyncId) -> Fault {
     match present.state {
         AssignmentState::Active => not_possible(format!("it is active on site {to} already")),
-        AssignmentState::Draining { to } => not_possible(format!(
-            "it is on its way from site {} to site {to}: cancel that move first",
-            present.site
-        )),
+        AssignmentState::Draining { to } => on_its_way(present, to),
     }
+}
+
+fn on_its_way(present: &Assignment, to: SyncId) -> Fault {
+    not_possible(format!(
+        "it is on its way from site {} to site {to}: cancel that move first",
+        present.site
+    ))
 }

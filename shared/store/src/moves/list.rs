@@ -133,6 +133,10 @@ impl Queries {
             let Some(open) = open.iter().find(|open| waits(row, open)) else {
                 continue;
             };
+            if open.loading {
+                row.waits_for = Some(MoveWait::Loading);
+                continue;
+            }
             let present = self.assignment(row.store).await?;
             if let Some(draining) = present.filter(|now| now.state != AssignmentState::Active) {
                 row.waits_for = self.judge(&draining, open).await?.err();

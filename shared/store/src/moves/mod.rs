@@ -1,4 +1,4 @@
-//! Moves of stores between sites: what the primary keeps of each (`keep`, `advance`), what a satellite promises and
+//! Moves of stores between sites: what the primary keeps of each (`keep`, `load`, `advance`), what a satellite promises and
 //! answers (`answers`), and what any site keeps of the stores that are or were active on it (`tenure`). The rules are
 //! in `sync-core`.
 
@@ -6,6 +6,7 @@ mod advance;
 mod answers;
 mod keep;
 mod list;
+mod load;
 mod tenure;
 
 pub use keep::MoveOrder;
@@ -16,13 +17,15 @@ pub(crate) const SCHEMA: &[&str] = &[
     "ALTER TABLE store_assignment ADD COLUMN given_seq BIGINT",
     "ALTER TABLE store_assignment ADD COLUMN given_totals BLOB",
     "CREATE INDEX store_assignment_draining ON store_assignment (store_id) WHERE draining_to IS NOT NULL",
-    // On the primary, one row for each move that was asked for; `version` is that of the draining assignment.
+    // On the primary, one row for each move that was asked for; `version` is that of the draining assignment, or while
+    // the new site is loading, of the one that announced the move.
     // Totals are two digests of 24 bytes, stock and history.
     "CREATE TABLE store_move (
         store_id BLOB NOT NULL,
         version BIGINT NOT NULL,
         from_site INTEGER NOT NULL,
         to_site INTEGER NOT NULL,
+        loading BOOLEAN NOT NULL,
         forced BOOLEAN NOT NULL,
         missing TEXT NOT NULL,
         begun_at BIGINT NOT NULL,
@@ -35,6 +38,7 @@ pub(crate) const SCHEMA: &[&str] = &[
         PRIMARY KEY (store_id, version)
     )",
     "CREATE INDEX store_move_open ON store_move (store_id) WHERE ended_at IS NULL",
+    "CREATE INDEX store_move_loading ON store_move (to_site) WHERE ended_at IS NULL AND loading",
     "CREATE INDEX store_move_forced ON store_move (from_site) WHERE forced",
     "CREATE INDEX store_move_by_time ON store_move (begun_at, store_id, version)",
     // What a site itself decided and knows of a store's activation here. `decision`: 0 released, 1 aborted.

@@ -126,8 +126,9 @@ impl WriteTx {
             })
             .collect();
         cursor::store(self.conn(), peer, self.sending(), self.now(), &progress).await?;
-        if self.sending() == Direction::Push {
-            self.settle_losses().await?;
+        match self.sending() {
+            Direction::Push => self.settle_losses().await?,
+            Direction::Pull => self.advance_loads_of(peer).await?,
         }
         // A later word of the same database may have come before this one.
         match self.peer(peer).await?.checkpoint {

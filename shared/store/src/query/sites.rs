@@ -83,8 +83,8 @@ impl Queries {
         rows.into_iter().map(Versioned::try_from).collect()
     }
 
-    /// The stores whose data a site is sent though it is not active there: the copies granted to it, and what is on
-    /// its way to it. By id.
+    /// The stores whose data a site is sent though it is not active there: the copies granted to it, and what is to move
+    /// or on its way to it. By id.
     pub async fn stores_served(&self, id: SyncId) -> Result<Vec<StoreId>, Fault> {
         let settings = self.site_settings(id).await?.filter(|settings| !settings.retired);
         let copies = settings.map(|settings| settings.value.copies).unwrap_or_default();
@@ -94,7 +94,10 @@ impl Queries {
             .into_iter()
             .filter(|found| !found.retired && found.value.state == AssignmentState::Draining { to: id });
         let own: BTreeSet<StoreId> = self.stores_of_site(id).await?.into_iter().collect();
-        let served = copies.into_iter().chain(coming.map(|found| found.value.store));
+        let served = copies
+            .into_iter()
+            .chain(coming.map(|found| found.value.store))
+            .chain(self.loading_to(id).await?);
         let served: BTreeSet<StoreId> = served.filter(|store| !own.contains(store)).collect();
         Ok(served.into_iter().collect())
     }

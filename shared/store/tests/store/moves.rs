@@ -10,6 +10,8 @@ crate::on_every_store! {
     a_store_moves_with_all_that_its_site_wrote;
     it_moves_back_and_nothing_is_lost;
     nobody_writes_while_it_is_on_its_way;
+    a_site_that_is_not_there_stops_nobody;
+    a_move_that_is_called_off_early_takes_the_copy_back;
     a_cancelled_move_leaves_it_where_it_was;
     a_site_that_nobody_hears_goes_on_and_keeps_its_word;
     a_forced_move_sets_late_work_aside;
@@ -26,9 +28,19 @@ async fn tell<R: Records>(satellite: &R, primary: &R) {
     }
 }
 
+/// Asks for a move that is past its first step: the new site has loaded the store, and the present one is asked to stop.
+async fn ask<R: Records>(world: &World<R>, to: u16) {
+    let store = store_id(SECOND);
+    world.primary.move_store(store, site(to), false).await.unwrap();
+    let into = if to == 3 { &world.third } else { &world.second };
+    pull(&world.primary, into, ALL).await;
+    let asked = world.primary.assignment(store).await;
+    assert_eq!(asked.state, AssignmentState::Draining { to: site(to) });
+}
+
 /// Everything goes round until nothing is left to say.
 async fn settle<R: Records>(world: &World<R>) {
-    for _ in 0..3 {
+    for _ in 0..4 {
         for satellite in [&world.second, &world.third] {
             pull(&world.primary, satellite, ALL).await;
             push(satellite, &world.primary, ALL).await;
@@ -101,7 +113,7 @@ async fn nobody_writes_while_it_is_on_its_way(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
     let store = store_id(SECOND);
-    world.primary.move_store(store, site(3), false).await.unwrap();
+    ask(&world, 3).await;
     // It does not know yet, and what it writes goes along.
     world.second.put(vec![line(51, SECOND, 1)]).await.unwrap();
     pull(&world.primary, &world.second, ALL).await;
@@ -121,18 +133,84 @@ async fn nobody_writes_while_it_is_on_its_way(bed: impl Bed) {
     assert_eq!(refused(&world.third, 52).await, Reason::STORE_NOT_ACTIVE_HERE);
     assert!(
         world.third.read_moves().await.reports.is_empty(),
-        "it has loaded nothing"
+        "it has not heard that the store is on its way"
     );
     settle(&world).await;
     world.third.put(vec![line(52, SECOND, 1)]).await.unwrap();
     assert!(world.third.record(key(Kind::STOCK_LINE, 51)).await.is_some());
 }
 
+async fn a_site_that_is_not_there_stops_nobody(bed: impl Bed) {
+    let world = World::in_step(&bed).await;
+    world.primary.put(vec![settings(3, &[])]).await.unwrap();
+    pull(&world.primary, &world.third, ALL).await;
+    world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
+    let store = store_id(SECOND);
+    let before = world.primary.assignment(store).await;
+    world.primary.move_store(store, site(3), false).await.unwrap();
+    for number in 51..54 {
+        pull(&world.primary, &world.second, ALL).await;
+        world.second.put(vec![line(number, SECOND, 1)]).await.unwrap();
+        push(&world.second, &world.primary, ALL).await;
+        tell(&world.second, &world.primary).await;
+    }
+    let now = world.primary.assignment(store).await;
+    assert_eq!((now.state, now.epoch), (AssignmentState::Active, before.epoch));
+    assert!(now.version > before.version, "sites hear of it");
+    let elsewhere = world.primary.move_store(store, SyncId::PRIMARY, false).await;
+    assert_eq!(elsewhere.unwrap_err().reason(), Reason::MOVE_NOT_POSSIBLE);
+
+    // It comes, a page at a time: nobody stops before it has the store.
+    let mut pages = 0;
+    while world.primary.assignment(store).await.state == AssignmentState::Active {
+        assert!(world.second.put(vec![line(60 + pages, SECOND, 1)]).await.is_ok());
+        crate::link::pull_page(&world.primary, &world.third, 2).await;
+        pages += 1;
+        assert!(pages < 20, "the move hangs");
+    }
+    assert!(pages > 2, "it was asked to stop before the store was loaded");
+    assert!(world.third.record(key(Kind::STOCK_LINE, 53)).await.is_some());
+    settle(&world).await;
+    assert_eq!(world.primary.assignment(store).await.site, site(3));
+    assert_eq!(world.third.totals(store).await, world.second.totals(store).await);
+}
+
+async fn a_move_that_is_called_off_early_takes_the_copy_back(bed: impl Bed) {
+    let world = World::in_step(&bed).await;
+    world.primary.put(vec![settings(3, &[])]).await.unwrap();
+    pull(&world.primary, &world.third, ALL).await;
+    let served = || async {
+        let served = world.primary.served(site(3)).await;
+        served
+            .iter()
+            .any(|served| served.channel == stock_channel(SECOND))
+    };
+    let store = store_id(SECOND);
+    world.primary.move_store(store, site(3), false).await.unwrap();
+    assert!(served().await);
+    let announced = world.primary.assignment(store).await;
+    world.primary.cancel_move(store).await.unwrap();
+    assert!(!served().await);
+    let now = world.primary.assignment(store).await;
+    assert!(now.version > announced.version && now.epoch == announced.epoch);
+    world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
+    // A forced move skips the present site at once, also one that was waiting for the new site.
+    world.primary.move_store(store, site(3), false).await.unwrap();
+    world.primary.move_store(store, site(3), true).await.unwrap();
+    assert_eq!(
+        world.primary.assignment(store).await.state,
+        AssignmentState::Draining { to: site(3) }
+    );
+    pull(&world.primary, &world.third, ALL).await;
+    tell(&world.third, &world.primary).await;
+    assert_eq!(world.primary.assignment(store).await.site, site(3));
+}
+
 async fn a_cancelled_move_leaves_it_where_it_was(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     let store = store_id(SECOND);
     let old = world.primary.assignment(store).await;
-    world.primary.move_store(store, site(3), false).await.unwrap();
+    ask(&world, 3).await;
     pull(&world.primary, &world.second, ALL).await;
     push(&world.second, &world.primary, ALL).await;
     let late = world.second.read_moves().await.reports;
@@ -156,7 +234,7 @@ async fn a_site_that_nobody_hears_goes_on_and_keeps_its_word(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
     let store = store_id(SECOND);
-    world.primary.move_store(store, site(3), false).await.unwrap();
+    ask(&world, 3).await;
     pull(&world.primary, &world.second, ALL).await;
     assert!(world.second.abort(store).await);
     world.second.put(vec![line(51, SECOND, 1)]).await.unwrap();
@@ -166,7 +244,7 @@ async fn a_site_that_nobody_hears_goes_on_and_keeps_its_word(bed: impl Bed) {
     assert!(world.primary.record(key(Kind::STOCK_LINE, 51)).await.is_some());
 
     // Once it has said that it has stopped, it waits.
-    world.primary.move_store(store, site(3), false).await.unwrap();
+    ask(&world, 3).await;
     pull(&world.primary, &world.second, ALL).await;
     push(&world.second, &world.primary, ALL).await;
     assert_eq!(world.second.read_moves().await.reports.len(), 1);
@@ -230,7 +308,7 @@ async fn open_quarantine_holds_a_move_up(bed: impl Bed) {
 async fn an_answer_to_another_version_changes_nothing(bed: impl Bed) {
     let world = World::in_step(&bed).await;
     let store = store_id(SECOND);
-    world.primary.move_store(store, site(3), false).await.unwrap();
+    ask(&world, 3).await;
     settle_old_only(&world).await;
     let before = world.primary.assignment(store).await;
     for (peer, version) in [(2, before.version + 1), (3, before.version)] {
@@ -266,7 +344,7 @@ async fn the_primary_moves_its_own_store_and_takes_one(bed: impl Bed) {
     settle(&world).await;
     assert_eq!(world.primary.assignment(store).await.site, SyncId::PRIMARY);
     world.primary.put(vec![line(50, SECOND, 4)]).await.unwrap();
-    world.primary.move_store(store, site(3), false).await.unwrap();
+    ask(&world, 3).await;
     assert_eq!(refused(&world.primary, 51).await, Reason::STORE_DRAINING);
     settle(&world).await;
     assert_eq!(world.primary.assignment(store).await.site, site(3));

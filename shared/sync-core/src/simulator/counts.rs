@@ -22,6 +22,7 @@ deeds! {
     CopyWithdrawn = "copy withdrawn",
     StoreAssigned = "store assigned",
     MoveBegun = "move of a store begun",
+    MoveLoaded = "move loaded by its new site",
     MoveCancelled = "move cancelled",
     MoveForced = "move forced",
     MoveAborted = "move aborted by its old site",

@@ -171,3 +171,23 @@ fn each_site_answers_for_itself() {
     assert_eq!(said(4, complete), None);
     assert_eq!(answer(site(2), &active_on(2), &pushed), None);
 }
+
+#[test]
+fn a_store_is_loaded_first_unless_the_primary_takes_it() {
+    let held = active_on(2);
+    let next = announced(&held, site(3)).unwrap();
+    assert_eq!(
+        (next.version, next.state),
+        (held.version + 1, AssignmentState::Active)
+    );
+    assert_eq!((next.site, next.epoch), (held.site, held.epoch));
+    assert_eq!(announced(&held, SyncId::PRIMARY), None);
+    assert_eq!(announced(&held, site(2)), None);
+    for (heard, caught_up) in [(false, false), (true, false), (false, true)] {
+        assert!(!is_loaded(&LoadFacts { heard, caught_up }));
+    }
+    assert!(is_loaded(&LoadFacts {
+        heard: true,
+        caught_up: true
+    }));
+}

@@ -1,10 +1,11 @@
 //! P7: at most one site writes a store at any moment; what was written under a lost ownership is never applied and
 //! never thrown away; a store goes with everything that its old site wrote.
 
-use supplysync_model::{AssignmentState, Channel, StoreId};
+use supplysync_model::{Channel, StoreId};
 
 use super::{Check, Violation};
 use crate::Direction;
+use crate::simulator::world::process::Process;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p7_fenced_moves";
@@ -95,8 +96,16 @@ fn handed_over(world: &World) -> Check {
             continue;
         }
         let old = world.processes.iter().find(|process| process.site == from);
+        // Who writes past the checks keeps no promise.
+        let fouled = |old: &Process| {
+            let mut held = Channel::of_store(assignment.store)
+                .into_iter()
+                .flat_map(|of| old.store.feed(of, 0));
+            held.any(|held| world.truth.is_foul(held.record.key, held.record.hash))
+        };
         if let Some(old) = old
             && old.store.totals(assignment.store) != given.totals
+            && !fouled(old)
         {
             let what = format!(
                 "store {} left site {from} with {:?}, site {from} has {:?}",
@@ -145,12 +154,12 @@ pub(super) fn at_peace(world: &World) -> Check {
 
 /// A move under way that nothing keeps from coming to its end.
 pub(in crate::simulator) fn unfinished(world: &World) -> Option<StoreId> {
-    let assignments = world.processes[0].store.assignments();
-    let mut draining = assignments.filter_map(|assignment| match assignment.state {
-        AssignmentState::Active => None,
-        AssignmentState::Draining { to } => Some((assignment.store, [assignment.site, to])),
+    let primary = &world.processes[0].store;
+    let mut under_way = primary.moves().filter_map(|(store, row)| {
+        let present = primary.assignment(*store)?;
+        Some((*store, [present.site, row.to]))
     });
-    let found = draining.find(|(store, ends)| can_finish(world, *store, *ends));
+    let found = under_way.find(|(store, ends)| can_finish(world, *store, *ends));
     found.map(|(store, _)| store)
 }
 

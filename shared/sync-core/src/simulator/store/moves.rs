@@ -8,15 +8,19 @@ use supplysync_model::{
 use super::own::OwnChange;
 use super::{ModelStore, Moment, fault};
 use crate::{
-    Cursor, Direction, MoveFacts, MoveNoted, MovesRead, OwnSide, Tenure, answer, begun, called_off,
-    judge_move, may_write,
+    Cursor, Direction, LoadFacts, MoveFacts, MoveNoted, MovesRead, OwnSide, Tenure, announced, answer, begun,
+    called_off, is_loaded, judge_move, may_write,
 };
 
 /// What the primary keeps of a move under way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoveRow {
-    /// The version of the assignment that asks for it.
+    /// The version of the assignment that asks for it, or that announced it.
     pub version: u64,
+    /// Where it goes.
+    pub to: SyncId,
+    /// The new site has to load it before the present one is asked to stop.
+    pub loading: bool,
     /// Whether the old site is skipped.
     pub forced: bool,
     /// What the old site reported.
@@ -45,19 +49,35 @@ impl ModelStore {
         let mut next = self.clone();
         let mut hashes = Vec::new();
         let present = self.assignment(store).ok_or_else(not_possible)?;
-        if present.state == (AssignmentState::Draining { to }) && forced {
-            if let Some(row) = next.moves.get_mut(&store) {
+        let under_way = self.moves.get(&store).copied();
+        match under_way {
+            Some(mut row) if row.to == to && forced => {
                 row.forced = true;
+                if row.loading {
+                    next.stop(&present, &mut row, &mut hashes)?;
+                }
+                next.moves.insert(store, row);
             }
-        } else {
-            let draining = begun(&present, to).ok_or_else(not_possible)?;
-            let row = MoveRow {
-                version: draining.version,
-                forced,
-                ..MoveRow::default()
-            };
-            next.assign(&draining, &mut hashes)?;
-            next.moves.insert(store, row);
+            Some(_) => return Err(not_possible()),
+            None => {
+                let loading = announced(&present, to).filter(|_| !forced);
+                let is_loading = loading.is_some();
+                if is_loading {
+                    next.forget_copy(store, to);
+                }
+                let asks = loading.or_else(|| begun(&present, to));
+                let asks = asks.ok_or_else(not_possible)?;
+                let row = MoveRow {
+                    version: asks.version,
+                    to,
+                    loading: is_loading,
+                    forced,
+                    released: None,
+                    held: None,
+                };
+                next.assign(&asks, &mut hashes)?;
+                next.moves.insert(store, row);
+            }
         }
         next.advance_moves(&mut hashes)?;
         next.commit(&hashes, moment);
@@ -65,10 +85,59 @@ impl ModelStore {
         Ok(())
     }
 
+    /// Asks the present site of a store that is being loaded to stop.
+    fn stop(
+        &mut self,
+        present: &Assignment,
+        row: &mut MoveRow,
+        hashes: &mut Vec<RecordHash>,
+    ) -> Result<Assignment, Fault> {
+        let draining = begun(present, row.to).ok_or_else(not_possible)?;
+        (row.loading, row.version) = (false, draining.version);
+        self.assign(&draining, hashes)?;
+        Ok(draining)
+    }
+
+    /// A copy that is not served (any more) will be loaded afresh, whatever was heard of it before.
+    fn forget_copy(&mut self, store: StoreId, site: SyncId) {
+        let served = self.served_channels(site);
+        for channel in Channel::of_store(store) {
+            if served.iter().all(|served| served.channel != channel)
+                && let Some(row) = self.cursors.get_mut(&(site, channel, Direction::Pull))
+            {
+                row.caught_up = false;
+            }
+        }
+    }
+
+    fn load_facts(&self, store: StoreId, to: SyncId) -> LoadFacts {
+        let key = RecordKey {
+            kind: Kind::ASSIGNMENT,
+            id: store.into(),
+        };
+        let announced = self
+            .records
+            .get(&key)
+            .map_or(u64::MAX, |held| held.record.revision);
+        let follows = |channel| {
+            let row = self.cursor(to, channel, Direction::Pull)?;
+            match row.cursor {
+                Cursor::Following { seq } => Some((seq, row.caught_up)),
+                Cursor::Loading { .. } => None,
+            }
+        };
+        LoadFacts {
+            heard: follows(Channel::Master).is_some_and(|(seq, _)| seq >= announced),
+            caught_up: Channel::of_store(store)
+                .into_iter()
+                .all(|channel| follows(channel).is_some_and(|(_, caught_up)| caught_up)),
+        }
+    }
+
     /// Leaves a store where it is (primary).
     pub fn cancel_move(&mut self, moment: Moment, store: StoreId) -> Result<(), Fault> {
         let present = self.assignment(store).ok_or_else(not_possible)?;
-        if present.state == AssignmentState::Active {
+        if !self.moves.contains_key(&store) {
             let message = "the store is not being moved";
             return Err(fault(
                 FaultCode::FailedPrecondition,
@@ -122,10 +191,17 @@ impl ModelStore {
 
     /// Hands over every store of which nothing is missing any more; within a transaction.
     pub(super) fn advance_moves(&mut self, hashes: &mut Vec<RecordHash>) -> Result<(), Fault> {
-        for (store, row) in self.moves.clone() {
-            let Some(draining) = self.assignment(store).filter(|now| now.version == row.version) else {
+        for (store, mut row) in self.moves.clone() {
+            let Some(mut draining) = self.assignment(store).filter(|now| now.version == row.version) else {
                 continue;
             };
+            if row.loading {
+                if !is_loaded(&self.load_facts(store, row.to)) {
+                    continue;
+                }
+                draining = self.stop(&draining, &mut row, hashes)?;
+                self.moves.insert(store, row);
+            }
             let AssignmentState::Draining { to } = draining.state else {
                 continue;
             };

@@ -95,9 +95,11 @@ impl ModelStore {
         let coming = self
             .assignments()
             .filter(|assignment| matches!(assignment.state, AssignmentState::Draining { to } if to == site));
+        let loading = self.moves().filter(|(_, row)| row.loading && row.to == site);
         for store in copies
             .into_iter()
             .chain(coming.map(|assignment| assignment.store))
+            .chain(loading.map(|(store, _)| *store))
         {
             if self
                 .assignment(store)
@@ -166,7 +168,11 @@ impl ModelStore {
         }
         self.learn_checkpoint(peer, ack.head);
         self.settle_losses();
-        self.commit(&[], moment);
+        let mut hashes = Vec::new();
+        if direction == Direction::Pull && self.moves().any(|(_, row)| row.loading && row.to == peer) {
+            self.advance_moves(&mut hashes)?;
+        }
+        self.commit(&hashes, moment);
         Ok(())
     }
 

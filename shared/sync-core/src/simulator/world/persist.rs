@@ -8,6 +8,7 @@ use super::event::{At, End, Event, ProcessId};
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
+use crate::simulator::store::ModelStore;
 use crate::simulator::words;
 use crate::{ApplyOutcome, ApplyRequest, Cursor, Effect, Input, OpId, Part};
 
@@ -69,7 +70,14 @@ impl World {
         let moment = self.moment();
         let peer = self.peer_of(at)?;
         let store = &mut self.processes[at.process].store;
-        let (seq, under_way) = (store.seq(), store.moves().count());
+        let seq = store.seq();
+        let moves = |store: &ModelStore| {
+            store
+                .moves()
+                .map(|(id, row)| (*id, row.loading))
+                .collect::<Vec<_>>()
+        };
+        let under_way = moves(store);
         let input = match effect {
             Effect::OpenPeer(op, hello) => {
                 let state = store.open_peer(moment, &hello);
@@ -127,8 +135,16 @@ impl World {
             _ => return None,
         };
         self.after_commit(at.process, seq);
-        if at.process == 0 && self.processes[0].store.moves().count() != under_way {
-            self.settings_moved(0);
+        if at.process == 0 {
+            let now = moves(&self.processes[0].store);
+            let loaded = |(store, loading): &(_, bool)| *loading && now.contains(&(*store, false));
+            self.counts.add(
+                Deed::MoveLoaded,
+                under_way.iter().filter(|row| loaded(row)).count() as u64,
+            );
+            if now != under_way {
+                self.settings_moved(0);
+            }
         }
         Some(input)
     }

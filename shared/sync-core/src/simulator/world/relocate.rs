@@ -1,6 +1,6 @@
 //! What administrators do with stores that change hands: move, cancel, force; and a site that aborts by itself.
 
-use supplysync_model::{AssignmentState, StoreId};
+use supplysync_model::StoreId;
 
 use super::{World, note};
 use crate::simulator::counts::Deed;
@@ -52,8 +52,10 @@ impl World {
         let primary = &mut self.processes[0].store;
         let before = primary.seq();
         let present = primary.assignment(store);
-        let Some((from, AssignmentState::Draining { to })) =
-            present.map(|present| (present.epoch, present.state))
+        let row = primary.moves().find(|(moved, _)| **moved == store);
+        let Some((from, to)) = present
+            .zip(row)
+            .map(|(present, (_, row))| (present.epoch, row.to))
         else {
             return;
         };
