@@ -5,6 +5,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod credentials;
+pub mod delivery;
 pub mod enrolment;
 pub mod network;
 pub mod preferences;

@@ -2,6 +2,7 @@
 //! sites are changed in `command::site`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -13,11 +14,13 @@ use supplysync_node::command::preferences::{
     Authority, Copies, Partner, PreferenceBook, PreferenceChange, Preferences, not_here, stores,
 };
 use supplysync_node::command::problems::Problems;
+use supplysync_node::password_file::StagedPassword;
 use supplysync_node::session::SyncControl;
 use supplysync_store::{Queries, Store, WriteTx};
 use tokio::sync::Mutex;
 
 use crate::credentials::Credentials;
+use crate::delivery::{Delivery, begin_anew, kept_password};
 use crate::network::NetworkDefaults;
 
 /// Where they are.
@@ -32,6 +35,10 @@ pub struct PrimaryPreferences {
     pub random: Arc<dyn Random>,
     /// Held by the change that is being made, so that the verifier hears of credentials in the order of their commits.
     pub changing: Mutex<()>,
+    /// Who delivers other credentials to the sites.
+    pub delivery: Delivery,
+    /// The file with the password that all sites share; it may not be there.
+    pub password_file: PathBuf,
 }
 
 impl PrimaryPreferences {
@@ -72,20 +79,51 @@ impl PrimaryPreferences {
             Some(password) => Some(hash_secret(password, &*self.random)?),
             None => None,
         };
-        let wanted = change.clone();
+        let staged = match &change.password {
+            Some(password) if self.password_file.exists() => {
+                self.require_unlocked(&authority).await?;
+                Some(StagedPassword::write(&self.password_file, password)?)
+            }
+            _ => None,
+        };
+        let (wanted, chosen) = (change.clone(), staged.as_ref().map(StagedPassword::name));
         let write = self.store.write("change preferences", move |tx| {
             let (change, authority, hash) = (wanted.clone(), authority.clone(), hash.clone());
+            let chosen = chosen.clone();
             async move {
                 authority.require(tx).await?;
                 change_defaults(tx, &change, &authority).await?;
+                if let Some(name) = chosen {
+                    StagedPassword::choose(&name, tx).await?;
+                }
                 change_credentials(tx, &change, hash, &authority).await
             }
             .boxed()
         });
         let credentials = write.await?;
+        if let Some(staged) = staged {
+            staged.put()?;
+        }
         let previous = credentials.previous.is_some();
-        self.verifier.accept(credentials.accepted());
+        let password = match &change.password {
+            Some(password) => Some(password.clone()),
+            None => kept_password(self.password_file.clone(), &credentials.present.password_hash).await?,
+        };
+        self.verifier.accept(credentials.clone().accepted());
+        self.delivery.changed(&credentials, password);
         Ok(notes(&change, previous))
+    }
+}
+
+impl PrimaryPreferences {
+    /// Before anything touches the disk. What is unlocked here must be so still when the change is made.
+    async fn require_unlocked(&self, authority: &Authority) -> Result<(), Fault> {
+        let authority = authority.clone();
+        let write = self.store.write("are the preferences unlocked", move |tx| {
+            let authority = authority.clone();
+            async move { authority.require(tx).await }.boxed()
+        });
+        write.await
     }
 }
 
@@ -141,6 +179,7 @@ async fn change_credentials(
         if retire {
             after.previous = None;
         }
+        begin_anew(tx).await?;
         after = after.replaced(Credential {
             user_name: user_name.clone(),
             password_hash: hash.clone().unwrap_or(before.present.password_hash.clone()),
@@ -174,8 +213,8 @@ fn notes(change: &PreferenceChange, previous: bool) -> Vec<String> {
     }
     if change.touches_credential() && previous {
         notes.push(
-            "the old ones are accepted still: enter the new ones on every satellite (`prefs set`), then retire the old \
-             with `prefs set accept-previous false`"
+            "each site is handed the new ones when it connects; the old are accepted until every site has shown the new, or \
+             until they are retired with `prefs set accept-previous false`"
                 .to_owned(),
         );
     }

@@ -17,9 +17,15 @@ pub struct Sessions(Arc<Mutex<HashMap<SyncId, OfSite>>>);
 #[derive(Debug, Default)]
 struct OfSite {
     /// What ends each session, by its number.
-    open: BTreeMap<u64, CancellationToken>,
+    open: BTreeMap<u64, Ends>,
     /// The session that has the lease, with the number of its grant.
     holder: Option<Holder>,
+}
+
+#[derive(Debug, Clone)]
+struct Ends {
+    fence: CancellationToken,
+    stop: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -36,11 +42,13 @@ pub struct Place {
     session: u64,
     /// Cancelled when a newer session takes over, or the site is shut out.
     pub fence: CancellationToken,
+    /// Cancelled when the program stops, or the site is to come again: the session ends in order.
+    pub stop: CancellationToken,
 }
 
 impl Sessions {
-    /// A place for a session; `RATE_LIMITED` when the site has too many.
-    pub fn enter(&self, site: SyncId, session: u64) -> Result<Place, Fault> {
+    /// A place for a session, which ends in order when `stop` says so; `RATE_LIMITED` when the site has too many.
+    pub fn enter(&self, site: SyncId, session: u64, stop: &CancellationToken) -> Result<Place, Fault> {
         let mut sites = self.lock();
         let of_site = sites.entry(site).or_default();
         if of_site.open.len() >= MAX_OPEN {
@@ -50,13 +58,17 @@ impl Sessions {
                 format!("site {site} has {MAX_OPEN} sessions open already; try again when they have ended"),
             ));
         }
-        let fence = CancellationToken::new();
-        of_site.open.insert(session, fence.clone());
+        let ends = Ends {
+            fence: CancellationToken::new(),
+            stop: stop.child_token(),
+        };
+        of_site.open.insert(session, ends.clone());
         Ok(Place {
             sessions: self.clone(),
             site,
             session,
-            fence,
+            fence: ends.fence,
+            stop: ends.stop,
         })
     }
 
@@ -66,8 +78,15 @@ impl Sessions {
         let Some(of_site) = sites.get(&site) else {
             return 0;
         };
-        of_site.open.values().for_each(CancellationToken::cancel);
+        of_site.open.values().for_each(|ends| ends.fence.cancel());
         of_site.open.len()
+    }
+
+    /// Ends every session in order, so that each site comes again and is looked at anew.
+    pub fn call_again(&self) {
+        let sites = self.lock();
+        let open = sites.values().flat_map(|of_site| of_site.open.values());
+        open.for_each(|ends| ends.stop.cancel());
     }
 
     /// The sites with open sessions.
@@ -90,8 +109,8 @@ impl Sessions {
         } else {
             Some(session)
         };
-        if let Some(fence) = fenced.and_then(|fenced| of_site.open.get(&fenced)) {
-            fence.cancel();
+        if let Some(ends) = fenced.and_then(|fenced| of_site.open.get(&fenced)) {
+            ends.fence.cancel();
         }
     }
 
@@ -134,14 +153,14 @@ mod tests {
     #[test]
     fn the_newest_lease_fences_the_one_before() {
         let sessions = Sessions::default();
-        let old = sessions.enter(site(), 1).unwrap();
+        let old = sessions.enter(site(), 1, &CancellationToken::new()).unwrap();
         old.on_lease()(1);
-        let new = sessions.enter(site(), 2).unwrap();
+        let new = sessions.enter(site(), 2, &CancellationToken::new()).unwrap();
         assert!(!old.fence.is_cancelled(), "shaking hands fences nobody");
         new.on_lease()(2);
         assert!(old.fence.is_cancelled() && !new.fence.is_cancelled());
         drop(old);
-        let newest = sessions.enter(site(), 3).unwrap();
+        let newest = sessions.enter(site(), 3, &CancellationToken::new()).unwrap();
         newest.on_lease()(3);
         assert!(new.fence.is_cancelled(), "an end of the old one changes nothing");
         drop((new, newest));
@@ -149,18 +168,30 @@ mod tests {
     }
 
     #[test]
+    fn sites_are_called_again_in_order_and_all_end_with_the_program() {
+        let (sessions, program) = (Sessions::default(), CancellationToken::new());
+        let first = sessions.enter(site(), 1, &program).unwrap();
+        sessions.call_again();
+        assert!(first.stop.is_cancelled() && !first.fence.is_cancelled());
+        let second = sessions.enter(site(), 2, &program).unwrap();
+        assert!(!second.stop.is_cancelled(), "who came since is left alone");
+        program.cancel();
+        assert!(second.stop.is_cancelled());
+    }
+
+    #[test]
     fn of_two_grants_that_race_the_later_stays() {
         let sessions = Sessions::default();
         let (earlier, later) = (
-            sessions.enter(site(), 77).unwrap(),
-            sessions.enter(site(), 5).unwrap(),
+            sessions.enter(site(), 77, &CancellationToken::new()).unwrap(),
+            sessions.enter(site(), 5, &CancellationToken::new()).unwrap(),
         );
         later.on_lease()(9);
         earlier.on_lease()(8);
         assert!(!later.fence.is_cancelled(), "it has the lease");
         assert!(earlier.fence.is_cancelled(), "it has lost the lease");
         drop(earlier);
-        let newest = sessions.enter(site(), 6).unwrap();
+        let newest = sessions.enter(site(), 6, &CancellationToken::new()).unwrap();
         newest.on_lease()(10);
         assert!(later.fence.is_cancelled() && !newest.fence.is_cancelled());
     }
@@ -168,10 +199,12 @@ mod tests {
     #[test]
     fn a_site_that_is_shut_out_loses_every_session() {
         let sessions = Sessions::default();
-        let other = sessions.enter(SyncId::new(3).unwrap(), 1).unwrap();
+        let other = sessions
+            .enter(SyncId::new(3).unwrap(), 1, &CancellationToken::new())
+            .unwrap();
         let (holder, greeting) = (
-            sessions.enter(site(), 2).unwrap(),
-            sessions.enter(site(), 3).unwrap(),
+            sessions.enter(site(), 2, &CancellationToken::new()).unwrap(),
+            sessions.enter(site(), 3, &CancellationToken::new()).unwrap(),
         );
         holder.on_lease()(1);
         assert_eq!(sessions.shut_out(site()), 2);
@@ -183,14 +216,21 @@ mod tests {
     fn a_site_has_few_sessions_at_one_time() {
         let sessions = Sessions::default();
         let open: Vec<_> = (0..4)
-            .map(|number| sessions.enter(site(), number).unwrap())
+            .map(|number| sessions.enter(site(), number, &CancellationToken::new()).unwrap())
             .collect();
         assert_eq!(
-            sessions.enter(site(), 5).unwrap_err().reason(),
+            sessions
+                .enter(site(), 5, &CancellationToken::new())
+                .unwrap_err()
+                .reason(),
             Reason::RATE_LIMITED
         );
-        assert!(sessions.enter(SyncId::new(3).unwrap(), 6).is_ok());
+        assert!(
+            sessions
+                .enter(SyncId::new(3).unwrap(), 6, &CancellationToken::new())
+                .is_ok()
+        );
         drop(open);
-        assert!(sessions.enter(site(), 7).is_ok());
+        assert!(sessions.enter(site(), 7, &CancellationToken::new()).is_ok());
     }
 }

@@ -8,12 +8,14 @@ use supplysync_api::v1::sync_service_server;
 use supplysync_model::Fault;
 use supplysync_net::credential::Credential;
 use supplysync_net::{CredentialVerifier, Revocations, Server, Visitor};
+use supplysync_node::password_file::finish_change;
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_runtime::{Context, OnEnd};
 use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::delivery::Delivery;
 use crate::enrolment::{Issuing, ShutOut, own_certificate, port};
 use crate::preferences::PrimaryPreferences;
 use crate::service::enrolment::Enrolments;
@@ -48,14 +50,19 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let verifier = CredentialVerifier::new(user_name, password_hash, context.clock.clone(), &*context.random);
     verifier.accept(credentials.accepted());
     let verifier = Arc::new(verifier);
+    let password_file = config.data_dir.join(&config.enrolment.password_file);
+    finish_change(store, &password_file).await?;
+    let open = Sessions::default();
+    let delivery = Delivery::begin(store.clone(), verifier.clone(), open.clone(), &password_file).await?;
     let book = PrimaryPreferences {
         changing: Mutex::default(),
+        delivery: delivery.clone(),
+        password_file: password_file.clone(),
         store: store.clone(),
         control: foundation.control.clone(),
         verifier: verifier.clone(),
         random: context.random.clone(),
     };
-    let open = Sessions::default();
     let issuing = Arc::new(Issuing::new(
         config.enrolment.clone(),
         foundation.certificates.clone(),
@@ -71,6 +78,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         Shared {
             open,
             revocations: revocations.clone(),
+            delivery,
         },
     );
 
@@ -109,7 +117,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             store.clone(),
             issuing,
             revocations,
-            config.data_dir.join(&config.enrolment.password_file),
+            password_file,
             config.limits.max_sync_id,
         );
         let serving = port::serve(server, handler, context.stop.clone());

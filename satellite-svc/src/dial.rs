@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures::{FutureExt, StreamExt};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use supplysync_api::fault::from_status;
 use supplysync_api::v1;
 use supplysync_api::v1::sync_service_client::SyncServiceClient;
@@ -16,9 +16,10 @@ use supplysync_net::Endpoint;
 use supplysync_net::client::fault_in;
 use supplysync_net::http2::MAX_MESSAGE_BYTES;
 use supplysync_node::certificates::Certificates;
+use supplysync_node::password_file::read_password;
 use supplysync_node::session::{
-    COMPRESSION_METADATA, Host, Link, Outcome, PASSWORD_METADATA, Packing, SEND_BUFFER, SessionContext,
-    USER_NAME_METADATA, run_satellite,
+    COMPRESSION_METADATA, Host, Link, Outcome, Packing, SEND_BUFFER, SessionContext, introduce, introduced,
+    run_satellite,
 };
 use supplysync_node::status::{PeerStatus, SyncState};
 use tokio::sync::{mpsc, watch};
@@ -28,8 +29,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 use crate::follow::Partner;
-use crate::password::read_password;
 use crate::plan::{Last, PAUSED_INTERVAL};
+use crate::preferences::SatellitePreferences;
 use crate::rhythm::Rhythm;
 
 /// The local preference with the time of the last try, kept while paused: a laptop that is switched off every evening
@@ -71,6 +72,8 @@ pub struct Dialler {
     pub rhythm: watch::Receiver<Rhythm>,
     /// With whom, as it is decided now.
     pub partner: watch::Receiver<Partner>,
+    /// Keeps the user name and password that the primary hands out.
+    pub book: Arc<SatellitePreferences>,
     /// For waits that differ.
     pub random: Arc<dyn Random>,
     /// Cancelled when the program stops.
@@ -165,7 +168,27 @@ impl Dialler {
         }
     }
 
-    async fn connect(&self) -> Result<Link<Incoming, Outgoing>, Fault> {
+    /// Connects. A site that shows an old user name or password is handed the new ones, and comes again with those.
+    async fn connect(&mut self) -> Result<Link<Incoming, Outgoing>, Fault> {
+        let (link, handed) = self.call().await?;
+        let Some((user_name, password)) = handed else {
+            return Ok(link);
+        };
+        if let Err(fault) = self.book.adopt(user_name.clone(), password).await {
+            let reason = fault.reason().0;
+            tracing::warn!(
+                reason,
+                ?fault,
+                "can't keep the new user name and password: {fault}"
+            );
+            return Ok(link);
+        }
+        self.primary.user_name = user_name;
+        drop(link);
+        self.call().await.map(|(link, _)| link)
+    }
+
+    async fn call(&self) -> Result<(Link<Incoming, Outgoing>, Option<(String, SecretString)>), Fault> {
         let (outgoing, frames) = mpsc::channel::<Box<Outgoing>>(SEND_BUFFER);
         let frames = ReceiverStream::new(frames).map(|frame| *frame);
         let mut request = tonic::Request::new(frames);
@@ -175,21 +198,19 @@ impl Dialler {
         let channel = endpoint.connect().await?;
         let mut client = SyncServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let response = client.sync(request).await.map_err(|status| fault_of(&status))?;
+        let handed = introduced(response.metadata());
         let frames = response.into_inner();
-        Ok(Link {
+        let link = Link {
             incoming: frames
                 .map(|frame| frame.map_err(|status| fault_of(&status)))
                 .boxed(),
             outgoing,
-        })
+        };
+        Ok((link, handed))
     }
 
     fn introduce(&self, metadata: &mut MetadataMap, password: &SecretString) {
-        let user_name = MetadataValue::from_bytes(self.primary.user_name.as_bytes());
-        let mut password = MetadataValue::from_bytes(password.expose_secret().as_bytes());
-        password.set_sensitive(true);
-        metadata.insert_bin(USER_NAME_METADATA, user_name);
-        metadata.insert_bin(PASSWORD_METADATA, password);
+        introduce(metadata, &self.primary.user_name, password);
         if self.primary.packing == Packing::Compressed {
             metadata.insert(COMPRESSION_METADATA, MetadataValue::from_static("zstd"));
         }

@@ -6,7 +6,6 @@ pub mod config;
 pub mod dial;
 pub mod follow;
 pub mod later;
-pub mod password;
 pub mod patience;
 pub mod plan;
 pub mod preferences;

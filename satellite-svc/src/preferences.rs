@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
 use supplysync_model::{Fault, SyncId};
 use supplysync_net::Endpoint;
 use supplysync_node::certificates::Certificates;
+use supplysync_node::command::caller::Caller;
 use supplysync_node::command::preferences::{
     Authority, Copies, Partner as Shown, PreferenceBook, PreferenceChange, Preferences, not_here, stores,
 };
 use supplysync_node::command::problems::Problems;
+use supplysync_node::password_file::{StagedPassword, read_password};
 use supplysync_node::session::SyncControl;
 use supplysync_store::{Queries, Store};
 use tokio::sync::{Mutex, Notify};
 
 use crate::follow::{LocalSettings, Partner};
-use crate::password::StagedPassword;
 use crate::rhythm::Rhythm;
 
 /// Where they are.
@@ -138,6 +140,58 @@ impl SatellitePreferences {
             self.control.sync_now();
         }
         Ok(notes(&change))
+    }
+
+    /// Keeps the user name and password that the primary handed to this site.
+    pub async fn adopt(&self, user_name: String, password: SecretString) -> Result<(), Fault> {
+        let change = PreferenceChange {
+            user_name: Some(user_name.clone()),
+            password: Some(password.clone()),
+            ..PreferenceChange::default()
+        };
+        let mut problems = Problems::default();
+        change.check(&mut problems);
+        problems.finish()?;
+        let _one_at_a_time = self.changing.lock().await;
+        // One that is there already, as when only the user name is new, leaves no line in the audit log.
+        let staged = match read_password(&self.password_file) {
+            Ok(held) if held.expose_secret() == password.expose_secret() => None,
+            _ => Some(StagedPassword::write(&self.password_file, &password)?),
+        };
+        let chosen = staged.as_ref().map(StagedPassword::name);
+        let write = self.store.write("keep a delivered credential", move |tx| {
+            let (user_name, chosen) = (user_name.clone(), chosen.clone());
+            async move {
+                let mut settings = LocalSettings::load(tx).await?.ok_or_else(not_started)?;
+                let partner = settings.partner.holds().clone();
+                let authority = Authority {
+                    caller: Caller {
+                        principal: format!("site/{}", SyncId::PRIMARY),
+                        from: partner.primary_url.clone(),
+                    },
+                    token: None,
+                };
+                authority
+                    .audit_preference(tx, "user_name", &partner.user_name, &user_name)
+                    .await?;
+                settings.partner.choose(Partner { user_name, ..partner });
+                settings.save(tx).await?;
+                match chosen {
+                    Some(name) => {
+                        StagedPassword::choose(&name, tx).await?;
+                        authority.audit_password(tx).await
+                    }
+                    None => Ok(()),
+                }
+            }
+            .boxed()
+        });
+        write.await?;
+        if let Some(staged) = staged {
+            staged.put()?;
+        }
+        self.changed_here.notify_one();
+        Ok(())
     }
 
     /// Before anything touches the disk. What is unlocked here must be so still when the change is made.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_net::{Endpoint, Revocations};
+use supplysync_node::password_file::{finish_change, read_password};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_node::session::Packing;
 use supplysync_runtime::{Context, OnEnd};
@@ -14,7 +15,6 @@ use tokio::sync::Mutex;
 use crate::config::Config;
 use crate::dial::{Dialler, Primary};
 use crate::follow::{Partner, follow};
-use crate::password::{finish_change, read_password};
 use crate::patience::watch;
 use crate::preferences::SatellitePreferences;
 use crate::renewal::Renewal;
@@ -69,14 +69,14 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         stop: stop.clone(),
     };
     tasks.spawn("renewal", OnEnd::Critical, renewal.run());
-    let book = SatellitePreferences {
+    let book = Arc::new(SatellitePreferences {
         store: foundation.store.clone(),
         changed_here: now.changed_here.clone(),
         control: foundation.control.clone(),
         certificates: certificates.clone(),
         password_file: password_file.clone(),
         changing: Mutex::default(),
-    };
+    });
     let dialler = Dialler {
         sessions: foundation.sessions(),
         primary: Primary {
@@ -91,6 +91,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         },
         rhythm: now.rhythm,
         partner: now.partner,
+        book: book.clone(),
         random: foundation.context.random.clone(),
         stop: stop.clone(),
     };
@@ -107,7 +108,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let watching = foundation.users.track_future(watching);
     tasks.spawn("move patience", OnEnd::Critical, watching);
 
-    let routes = foundation.routes(&[], Arc::new(book))?;
+    let routes = foundation.routes(&[], book)?;
     foundation.serve(routes.routes());
     Ok(())
 }

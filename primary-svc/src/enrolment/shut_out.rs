@@ -188,8 +188,8 @@ mod tests {
         let first = store(folder.path(), "first").await;
         let shut_out = begin(first.clone()).await.unwrap();
         let (place, others) = (
-            sessions.enter(site, 1).unwrap(),
-            sessions.enter(other, 2).unwrap(),
+            sessions.enter(site, 1, &CancellationToken::new()).unwrap(),
+            sessions.enter(other, 2, &CancellationToken::new()).unwrap(),
         );
         let revoking = first.write("revoke", move |tx| {
             async move { crate::command::join_token::shut_out(tx, site).await }.boxed()

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use supplysync_api::v1;
 use supplysync_api::v1::enrolment_service_server::EnrolmentService;
 use supplysync_model::{Fault, FaultCode, Reason, SyncId, Timestamp};
-use supplysync_net::credential::secret_matches;
 use supplysync_net::server::Shown;
 use supplysync_net::{AddressThrottle, PeerIdentity, Revocations, SigningRequest, Visitor};
 use supplysync_node::command::caller::Caller;
@@ -20,6 +19,7 @@ use tonic::{Request, Response, Status};
 
 use crate::command::join_token::{self, Admitted, Applicant};
 use crate::credentials::{PASSWORD_HASH, USER_NAME};
+use crate::delivery::kept_password;
 use crate::enrolment::Issuing;
 
 /// Certificates say their time of issue to the second.
@@ -160,7 +160,7 @@ impl Enrolments {
         });
         let (url, user_name, hash) = read.await?;
         let password = match hash {
-            Some(hash) => self.password(&hash).await?,
+            Some(hash) => kept_password(self.password_file.clone(), &hash).await?,
             None => None,
         };
         Ok(v1::FirstSettings {
@@ -170,25 +170,6 @@ impl Enrolments {
             enrolment_urls: self.issuing.urls(),
             ..v1::FirstSettings::default()
         })
-    }
-
-    /// The password to hand out: only if it is the one that the primary expects.
-    async fn password(&self, hash: &str) -> Result<Option<SecretString>, Fault> {
-        let Ok(text) = std::fs::read_to_string(&self.password_file) else {
-            return Ok(None);
-        };
-        let Some(line) = text.lines().next() else {
-            return Ok(None);
-        };
-        let password = SecretString::from(line);
-        if secret_matches(hash, &password).await? {
-            return Ok(Some(password));
-        }
-        tracing::warn!(
-            file = %self.password_file.display(),
-            "the password in this file is not the one that the sites share: who joins is asked for it"
-        );
-        Ok(None)
     }
 }
 

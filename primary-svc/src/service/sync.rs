@@ -6,18 +6,17 @@ use std::task::{Context as Wake, Poll};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use secrecy::SecretString;
 use supplysync_api::v1;
 use supplysync_api::v1::sync_service_server;
 use supplysync_model::{Fault, SyncId, Timestamp};
-use supplysync_net::credential::identity_refused;
+use supplysync_net::credential::{Standing, identity_refused};
 use supplysync_net::http2::MAX_MESSAGE_BYTES;
 use supplysync_net::streaming;
 use supplysync_net::{CredentialVerifier, PeerIdentity, PeerInfo, Revocations};
 use supplysync_node::service::request::refuse;
 use supplysync_node::session::{
-    COMPRESSION_METADATA, Guest, Link, PASSWORD_METADATA, Packing, SEND_BUFFER, SessionContext,
-    USER_NAME_METADATA, run_primary,
+    COMPRESSION_METADATA, Guest, Link, Packing, SEND_BUFFER, SessionContext, introduce, introduced,
+    run_primary,
 };
 use supplysync_node::status::SyncState;
 use supplysync_runtime::{Context, OnEnd};
@@ -30,6 +29,7 @@ use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
 use tower::Service;
 
+use crate::delivery::{Delivery, Handed};
 use crate::sessions::Sessions;
 
 /// The only method.
@@ -54,6 +54,8 @@ pub struct Shared {
     pub open: Sessions,
     /// Whose certificates are refused.
     pub revocations: Revocations,
+    /// What a site is handed that shows an old user name or password.
+    pub delivery: Delivery,
 }
 
 /// A site that is who it says.
@@ -62,6 +64,7 @@ struct Admitted {
     issued_at: Timestamp,
     address: String,
     packing: Packing,
+    handed: Option<Handed>,
 }
 
 impl SyncHandler {
@@ -88,9 +91,16 @@ impl Inner {
         let (head, body) = request.into_parts();
         let metadata = MetadataMap::from_headers(head.headers);
         let peer = head.extensions.get::<PeerInfo>();
-        let admitted = self.admit(peer, &metadata).await?;
+        let mut admitted = self.admit(peer, &metadata).await?;
+        let handed = admitted.handed.take();
         let frames = self.begin(admitted, body)?;
-        Ok(streaming::answer(ReceiverStream::new(frames)))
+        let mut answer = streaming::answer(ReceiverStream::new(frames));
+        if let Some(handed) = handed {
+            let mut headers = MetadataMap::from_headers(std::mem::take(answer.headers_mut()));
+            introduce(&mut headers, &handed.user_name, &handed.password);
+            *answer.headers_mut() = headers.into_headers();
+        }
+        Ok(answer)
     }
 
     async fn admit(&self, peer: Option<&PeerInfo>, metadata: &MetadataMap) -> Result<Admitted, Fault> {
@@ -102,13 +112,17 @@ impl Inner {
         if site.is_primary() {
             return Err(identity_refused());
         }
-        let user_name = binary(metadata, USER_NAME_METADATA);
-        let password = SecretString::from(binary(metadata, PASSWORD_METADATA));
+        // No credential is as wrong as any other.
+        let (user_name, password) = introduced(metadata).unwrap_or_default();
         let verified = self.verifier.verify(site, &address, &user_name, password).await;
-        if let Err(fault) = verified {
-            self.note_refusal(site, &address, &fault);
-            return Err(fault);
-        }
+        let standing = verified.inspect_err(|fault| self.note_refusal(site, &address, fault))?;
+        let handed = match standing {
+            Standing::Previous => self.shared.delivery.handed(),
+            Standing::Present => {
+                self.shared.delivery.shown(site).await?;
+                None
+            }
+        };
         let packing = match metadata.get(COMPRESSION_METADATA) {
             Some(wish) if wish == "zstd" => Packing::Compressed,
             _ => Packing::Plain,
@@ -118,6 +132,7 @@ impl Inner {
             issued_at: peer.issued_at,
             address,
             packing,
+            handed,
         })
     }
 
@@ -147,7 +162,10 @@ impl Inner {
     ) -> Result<mpsc::Receiver<Box<v1::PrimaryMessage>>, Fault> {
         // 40 bits: short in logs, and unlikely enough to come twice to a site.
         let session = (self.program.random.u64() >> 24).max(1);
-        let place = self.shared.open.enter(admitted.site, session)?;
+        let place = self
+            .shared
+            .open
+            .enter(admitted.site, session, &self.program.stop)?;
         // After it has its place: who shuts a site out first says so and then ends what has a place.
         let identity = PeerIdentity::Site(admitted.site);
         self.shared.revocations.check(&identity, admitted.issued_at)?;
@@ -162,7 +180,7 @@ impl Inner {
             address: admitted.address,
             packing: admitted.packing,
             fence: place.fence.clone(),
-            stop: self.program.stop.clone(),
+            stop: place.stop.clone(),
             on_lease: place.on_lease(),
         };
         let running = Box::pin(run_primary(self.sessions.clone(), guest, link));
@@ -174,14 +192,6 @@ impl Inner {
         self.program.tasks.spawn("sync session", OnEnd::Optional, task);
         Ok(frames)
     }
-}
-
-/// A binary value of the metadata as text; empty when there is none, which no credential is.
-fn binary(metadata: &MetadataMap, key: &str) -> String {
-    let bytes = metadata.get_bin(key).and_then(|value| value.to_bytes().ok());
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
-        .unwrap_or_default()
 }
 
 impl NamedService for SyncHandler {

@@ -75,10 +75,19 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// What is accepted now, and fingerprints of what was verified against just that.
+/// Which of the credentials that pass somebody has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The first.
+    Present,
+    /// One from before a change.
+    Previous,
+}
+
+/// What is accepted now, the present one first, and fingerprints of what was verified against just that.
 struct Accepted {
     credentials: Arc<[Credential]>,
-    verified: Vec<[u8; 32]>,
+    verified: Vec<([u8; 32], Standing)>,
 }
 
 /// Checks the credential that every site shows the primary. While a change is under way there are two that pass.
@@ -120,7 +129,7 @@ impl CredentialVerifier {
         }
     }
 
-    /// From now on these pass and no others; sessions that are open stay so.
+    /// From now on these pass and no others, the present one first; sessions that are open stay so.
     pub fn accept(&self, credentials: Vec<Credential>) {
         *lock(&self.accepted) = Accepted {
             credentials: credentials.into(),
@@ -128,7 +137,7 @@ impl CredentialVerifier {
         };
     }
 
-    /// Passes iff both are right. `IDENTITY_REFUSED` otherwise, in words that don't say which was wrong;
+    /// Passes iff both are right, and says of which credential. `IDENTITY_REFUSED` otherwise, in words that don't say which was wrong;
     /// `RATE_LIMITED` while `site` at `address` (with or without a port) has failed too often.
     pub async fn verify(
         &self,
@@ -136,37 +145,41 @@ impl CredentialVerifier {
         address: &str,
         user_name: &str,
         password: SecretString,
-    ) -> Result<(), Fault> {
+    ) -> Result<Standing, Fault> {
         let key = (site, ip_of(address));
         self.admit(&key)?;
         let shown = self.fingerprint(user_name, &password);
-        if self.is_verified(&shown) {
-            return Ok(());
+        if let Some(standing) = self.known(&shown) {
+            return Ok(standing);
         }
         let _turn = self.turn.acquire().await.map_err(Fault::internal)?;
         // Others of the same key may have failed while this one waited, or one with the same credential got through.
         self.admit(&key)?;
-        if self.is_verified(&shown) {
-            return Ok(());
+        if let Some(standing) = self.known(&shown) {
+            return Ok(standing);
         }
         let credentials = Arc::clone(&lock(&self.accepted).credentials);
-        let mut right = false;
+        let mut right = None;
         // All of them, whichever is right: how long it takes says nothing.
-        for credential in credentials.iter() {
+        for (place, credential) in credentials.iter().enumerate() {
             self.hashed.fetch_add(1, Ordering::Relaxed);
             let password_right = secret_matches(&credential.password_hash, &password).await?;
             let name_right = bool::from(user_name.as_bytes().ct_eq(credential.user_name.as_bytes()));
-            right |= password_right & name_right;
+            let standing = match place {
+                0 => Standing::Present,
+                _ => Standing::Previous,
+            };
+            right = right.or((password_right & name_right).then_some(standing));
         }
-        if right {
+        if let Some(standing) = right {
             let mut accepted = lock(&self.accepted);
             // Others may be accepted by now: what was verified against these says nothing about those.
             if Arc::ptr_eq(&accepted.credentials, &credentials) {
-                accepted.verified.push(shown);
+                accepted.verified.push((shown, standing));
             }
             drop(accepted);
             lock(&self.throttle).passed(&key);
-            Ok(())
+            Ok(standing)
         } else {
             lock(&self.throttle).failed(key, self.clock.now());
             Err(identity_refused())
@@ -182,13 +195,13 @@ impl CredentialVerifier {
         lock(&self.throttle).check(key, self.clock.now())
     }
 
-    fn is_verified(&self, shown: &[u8; 32]) -> bool {
+    fn known(&self, shown: &[u8; 32]) -> Option<Standing> {
         let accepted = lock(&self.accepted);
-        let mut found = subtle::Choice::from(0);
-        for verified in &accepted.verified {
-            found |= verified.ct_eq(shown);
+        let mut found = None;
+        for (verified, standing) in &accepted.verified {
+            found = found.or(bool::from(verified.ct_eq(shown)).then_some(*standing));
         }
-        bool::from(found)
+        found
     }
 
     fn fingerprint(&self, user_name: &str, password: &SecretString) -> [u8; 32] {
@@ -253,7 +266,7 @@ mod tests {
         )
     }
 
-    async fn attempt(verifier: &CredentialVerifier, user: &str, password: &str) -> Result<(), Fault> {
+    async fn attempt(verifier: &CredentialVerifier, user: &str, password: &str) -> Result<Standing, Fault> {
         verifier
             .verify(SyncId::PRIMARY, "10.0.0.7:4711", user, password.into())
             .await

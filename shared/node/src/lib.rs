@@ -5,6 +5,7 @@ pub mod access;
 pub mod certificates;
 pub mod cli;
 pub mod command;
+pub mod password_file;
 pub mod serve;
 pub mod service;
 pub mod session;

@@ -1,6 +1,7 @@
 //! The page's section "Synchronize parameters": Sync ID, user name and password, Sync with.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 use supplysync_api::v1::{ListSitesRequest, PeerState};
@@ -285,4 +286,44 @@ async fn what_the_other_end_says_otherwise_is_shown() {
 async fn peers(client: &Client) -> Vec<(u32, String)> {
     let peers = client.status().await.unwrap().peers;
     peers.into_iter().map(|peer| (peer.sync_id, peer.name)).collect()
+}
+
+#[tokio::test]
+async fn a_changed_password_is_delivered_and_the_old_one_retired_when_every_site_has_shown_the_new() {
+    let mut world = World::with_satellite().await;
+    world.network.add_satellite(3, "Southern clinic").await.unwrap();
+    let south = world.network.satellite(3).unwrap();
+    connected(ANY, south).await;
+    let southern = south.folder().join("password");
+    south.stop().await.unwrap();
+    let old = fs::read_to_string(&southern).unwrap();
+
+    let chosen = world.folder.path().join("chosen");
+    fs::write(&chosen, "tamarind-and-lime\n").unwrap();
+    let chosen = chosen.to_str().unwrap();
+    let set = ["prefs", "set", "password", "--value-file", chosen];
+    world.network.unlocked(&set).await.unwrap();
+    let northern = world.network.satellite(2).unwrap().folder().join("password");
+    let new = |file: &Path| fs::read_to_string(file).is_ok_and(|held| held == "tamarind-and-lime\n");
+    holds(ANY, || async { Ok(new(&northern)) }).await;
+    assert!(new(&world.network.primary().folder().join("password")), "{ANY}");
+    assert!(previous(&world).await, "{ANY} Site 3 has not shown the new one.");
+    assert_eq!(fs::read_to_string(&southern).unwrap(), old, "{ANY}");
+
+    world.network.satellite(3).unwrap().start().await.unwrap();
+    holds(ANY, || async { Ok(new(&southern)) }).await;
+    holds(ANY, || async { Ok(!previous(&world).await) }).await;
+    let south = world.network.satellite(3).unwrap();
+    connected(ANY, south).await;
+    let told = shown(south.command(), &["audit", "list", "--principal", "site/1"]).await;
+    assert_eq!(told["entries"][0]["subject"], "password", "{ANY} {told}");
+    let text = told.to_string();
+    assert!(!text.contains("tamarind"), "{ANY} {text}");
+    world.network.stop().await.unwrap();
+}
+
+/// Whether the user name and password from before the last change are accepted still.
+async fn previous(world: &World) -> bool {
+    let shown = shown(world.network.primary_command(), &["prefs", "show"]).await;
+    shown["previous_credential_accepted"] == true
 }

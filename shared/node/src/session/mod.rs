@@ -2,6 +2,7 @@
 
 mod control;
 mod driver;
+mod introduction;
 mod journal;
 mod link;
 mod operation;
@@ -13,9 +14,7 @@ mod timers;
 pub mod wire;
 
 pub use control::SyncControl;
+pub use introduction::{introduce, introduced};
 pub use link::{Link, SEND_BUFFER};
-pub use start::{
-    COMPRESSION_METADATA, Guest, Host, Outcome, PASSWORD_METADATA, SessionContext, USER_NAME_METADATA,
-    run_primary, run_satellite,
-};
+pub use start::{COMPRESSION_METADATA, Guest, Host, Outcome, SessionContext, run_primary, run_satellite};
 pub use wire::Packing;

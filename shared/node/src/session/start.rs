@@ -18,10 +18,6 @@ use super::link::Link;
 use super::operation::Operations;
 use super::wire::Packing;
 
-/// Metadata of the call: the user name that all sites share (any bytes, so with the suffix of binary values).
-pub const USER_NAME_METADATA: &str = "x-supplysync-user-bin";
-/// Metadata of the call: the password that all sites share.
-pub const PASSWORD_METADATA: &str = "x-supplysync-password-bin";
 /// Metadata of the call: `zstd` asks the primary to compress what it sends, as the satellite knows its own link.
 pub const COMPRESSION_METADATA: &str = "x-supplysync-compression";
 

@@ -12,7 +12,7 @@ use supplysync_store::{Store, WriteTx};
 use tempfile::NamedTempFile;
 
 /// The local preference with the name of the staged file that the last change put, or is to put, in place.
-const CHOSEN: &str = "sync.password_chosen";
+const CHOSEN: &str = "password_chosen";
 /// How the name of a staged file ends.
 const STAGED: &str = ".new";
 
@@ -142,7 +142,7 @@ fn not_in_place(place: &Path, error: &io::Error) -> Fault {
 
 fn unusable(path: &Path, why: &str) -> Fault {
     let message = format!(
-        "{} {why}: put the password that all sites share on its first line (sync.password_file)",
+        "{} {why}: put the password that all sites share on its first line",
         path.display()
     );
     Fault::new(
