@@ -11,4 +11,5 @@ pub mod network;
 pub mod preferences;
 pub mod service;
 pub mod sessions;
+pub mod wake;
 pub mod wiring;

@@ -22,6 +22,7 @@ use crate::service::enrolment::Enrolments;
 use crate::service::site::Sites;
 use crate::service::sync::{Shared, SyncHandler};
 use crate::sessions::Sessions;
+use crate::wake::Waking;
 
 /// Puts the primary together and starts it. Returns once its tasks run.
 pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
@@ -69,7 +70,13 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         context.clock.clone(),
         context.random.clone(),
     ));
-    let shut_out = ShutOut::begin(store.clone(), revocations.clone(), open.clone(), issuing.folder()).await?;
+    let shut_out = ShutOut::begin(
+        store.clone(),
+        revocations.clone(),
+        open.clone(),
+        &issuing.folder(),
+    )
+    .await?;
     let sync = SyncHandler::new(
         foundation.sessions(),
         verifier,
@@ -86,7 +93,14 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         site_service_server::SERVICE_NAME,
         sync_service_server::SERVICE_NAME,
     ];
-    let mut routes = foundation.routes(&more, Arc::new(book))?;
+    let waking = Waking::new(
+        store.clone(),
+        foundation.control.clone(),
+        foundation.certificates.clone(),
+        context.clone(),
+        foundation.users.clone(),
+    );
+    let mut routes = foundation.routes(&more, Arc::new(book), Some(Arc::new(waking.clone())))?;
     routes
         .add_service(sync)
         .add_service(SiteServiceServer::new(Sites::new(
@@ -95,6 +109,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             config.limits.max_sync_id,
             Arc::clone(&issuing),
             shut_out.clone(),
+            waking,
         )));
     if config.database.is_shared() {
         let following = foundation

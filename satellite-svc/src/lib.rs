@@ -11,4 +11,5 @@ pub mod plan;
 pub mod preferences;
 pub mod renewal;
 pub mod rhythm;
+pub mod shut_out;
 pub mod wiring;

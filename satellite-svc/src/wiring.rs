@@ -19,22 +19,27 @@ use crate::patience::watch;
 use crate::preferences::SatellitePreferences;
 use crate::renewal::Renewal;
 use crate::rhythm::Rhythm;
+use crate::shut_out;
 
 /// Puts the satellite together and starts it. Returns once its tasks run. The primary need not be there.
 pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let password_file = config.data_dir.join(&config.sync.password_file);
     read_password(&password_file)?;
+    let revocations = Revocations::default();
     let site = Site {
         role: SiteRole::Satellite,
         name: config.site.name.clone(),
         tls: config.tls.resolved(&config.data_dir),
         listen: config.listen.clone(),
         database: config.database.store_config(&config.data_dir),
-        revocations: Revocations::default(),
+        revocations: revocations.clone(),
     };
     let foundation = Foundation::lay(site, context).await?;
     finish_change(&foundation.store, &password_file).await?;
     let (tasks, stop) = (&foundation.context.tasks, &foundation.context.stop);
+    let hearing = shut_out::follow(foundation.store.clone(), revocations, stop.clone()).await?;
+    let hearing = foundation.users.track_future(hearing);
+    tasks.spawn("follow revocations", OnEnd::Critical, hearing);
 
     let rhythm = Rhythm {
         interval_minutes: config.sync.interval_minutes,
@@ -108,7 +113,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let watching = foundation.users.track_future(watching);
     tasks.spawn("move patience", OnEnd::Critical, watching);
 
-    let routes = foundation.routes(&[], book)?;
+    let routes = foundation.routes(&[], book, None)?;
     foundation.serve(routes.routes());
     Ok(())
 }

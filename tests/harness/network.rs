@@ -113,6 +113,12 @@ impl Network {
         Site::new(sync_id, name, &self.binaries.satellite, &folder)
     }
 
+    /// The same on a machine of its own, where another had this Sync ID before.
+    pub fn another_machine(&self, sync_id: u16, name: &str) -> Outcome<Site> {
+        let folder = self.folder.join(format!("site-{sync_id}-again"));
+        Site::new(sync_id, name, &self.binaries.satellite, &folder)
+    }
+
     /// Issues a certificate with the primary's authority: `site N` or `operator NAME`, into a folder.
     pub async fn issue(&self, what: &str, whose: &str, more: &[&str], out: &Path) -> Outcome<()> {
         let mut issue = self.primary.command();

@@ -68,19 +68,19 @@ async fn satellite(world: &World, sync_id: u16, registered: &[&str], settings: &
 }
 
 /// Types a command of a site.
-async fn typed(mut command: Command, arguments: &[&str]) -> Finished {
+pub async fn typed(mut command: Command, arguments: &[&str]) -> Finished {
     command.args(arguments).args(["--output", "json"]);
     run(command, COMMAND_LIMIT).await.unwrap()
 }
 
 /// What a command shows that is meant to work.
-async fn shown(command: Command, arguments: &[&str]) -> Value {
+pub async fn shown(command: Command, arguments: &[&str]) -> Value {
     let said = typed(command, arguments).await.success().unwrap();
     serde_json::from_str(&said).expect("no JSON")
 }
 
 /// The refusal of a command: its reason, and the fields that are wrong.
-fn refusal(finished: &Finished) -> (String, Vec<String>) {
+pub fn refusal(finished: &Finished) -> (String, Vec<String>) {
     assert_eq!(finished.code, Some(1), "{finished:?}");
     let told: Value = serde_json::from_str(&finished.stderr).expect("no JSON");
     let violations = told["error"]["violations"].as_array();

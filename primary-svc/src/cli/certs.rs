@@ -1,4 +1,5 @@
-//! `primary-svc certs`: issue and read certificates, on the machine that holds the authority's key.
+//! `primary-svc certs`: issue and read certificates, on the machine that holds the authority's key. Revoking asks the
+//! primary: see `revoke`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +14,12 @@ use supplysync_net::{PeerIdentity, Role};
 use supplysync_node::cli::flags::GlobalFlags;
 use supplysync_node::cli::output::Answer;
 use supplysync_node::cli::problem::Problem;
-use supplysync_node::cli::run;
+use supplysync_node::cli::run::{self, Operator};
 use supplysync_node::cli::table::moment;
 
+use super::revoke::RevokeArgs;
 use crate::config::Config;
+use crate::enrolment::revoked_file::RevokedFile;
 
 /// The names under which every server is called on its own machine.
 const OWN_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -32,6 +35,9 @@ pub enum CertsCommand {
     /// Let a new authority take over, in three steps; every site must have renewed between them (docs/certificates.md)
     #[command(subcommand)]
     Rotate(RotateCommand),
+    /// Shut an operator out: every certificate issued to that name until now is refused, on satellites too (needs the
+    /// authorisation code)
+    Revoke(RevokeArgs),
     /// Say what a certificate is: whom it names, its validity, its fingerprint
     Show {
         /// The certificate, PEM
@@ -121,14 +127,15 @@ struct CertificateView {
 
 impl CertsCommand {
     /// Issues or reads.
-    pub fn run(self, flags: &GlobalFlags) -> Result<(), Problem> {
+    pub async fn run(self, flags: &GlobalFlags) -> Result<(), Problem> {
         let view = match self {
+            CertsCommand::Revoke(args) => return args.run(&Operator::new::<Config>(flags)?).await,
             CertsCommand::Show { file } => {
                 let description = certificate::describe_file(&file)?;
                 CertificateView::new(file, None, description)
             }
             CertsCommand::Rotate(step) => step.run(flags)?,
-            CertsCommand::Issue(command) => command.run(flags)?,
+            CertsCommand::Issue(command) => command.run(flags).await?,
         };
         flags.output().answer(&view)
     }
@@ -153,10 +160,13 @@ impl RotateCommand {
 }
 
 impl IssueCommand {
-    fn run(self, flags: &GlobalFlags) -> Result<CertificateView, Problem> {
+    async fn run(self, flags: &GlobalFlags) -> Result<CertificateView, Problem> {
         let config: Config = flags.settings()?;
         let folder = authority_folder(&config);
         let authority = Authority::load(&folder)?;
+        let whom = self.whom()?;
+        let wait = RevokedFile::in_folder(&folder).wait_before_issuing(&whom, run::clock().now())?;
+        tokio::time::sleep(wait).await;
         let (now, random) = (run::clock().now(), run::random());
         let (issued, stem, out) = match self {
             IssueCommand::Site {
@@ -168,16 +178,19 @@ impl IssueCommand {
                 let issued = authority.issue_site(sync_id, &with_own_machine(&hostname), now, &*random)?;
                 (issued, "site", out)
             }
-            IssueCommand::Operator { name, role, out } => {
-                let identity = PeerIdentity::operator(role.into(), &name)?;
-                (
-                    authority.issue_operator(&identity, now, &*random)?,
-                    "operator",
-                    out,
-                )
+            IssueCommand::Operator { out, .. } => {
+                let issued = authority.issue_operator(&whom, now, &*random)?;
+                (issued, "operator", out)
             }
         };
         out.write(&authority, &issued, stem)
+    }
+
+    fn whom(&self) -> Result<PeerIdentity, Fault> {
+        match self {
+            IssueCommand::Site { sync_id, .. } => Ok(PeerIdentity::Site(*sync_id)),
+            IssueCommand::Operator { name, role, .. } => PeerIdentity::operator((*role).into(), name),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod certs;
 mod copies;
 mod init;
 mod join_token;
+mod revoke;
 mod serve;
 mod sites;
 mod stores;
@@ -51,7 +52,7 @@ pub enum Errand {
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Issue and read certificates (on the machine that holds the authority's key)
+    /// Issue and read certificates (on the machine that holds the authority's key), revoke an operator's
     #[command(subcommand)]
     Certs(certs::CertsCommand),
     /// Register, list, change and remove sites
@@ -82,7 +83,7 @@ impl Errand {
         match self {
             Errand::Init(args) => init::run(flags, args).await,
             Errand::Config(command) => command.run::<Config>(flags),
-            Errand::Certs(command) => command.run(flags),
+            Errand::Certs(command) => command.run(flags).await,
             Errand::Sites(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Stores(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Copies(command) => command.run(&Operator::new::<Config>(flags)?).await,
@@ -117,6 +118,7 @@ mod tests {
             "primary-svc config check --config f",
             "primary-svc status --watch --data-dir d",
             "primary-svc sync-now --server https://h:1 --certificate c --key k --authority a",
+            "primary-svc sync-now --site 2",
             "primary-svc verify --deep",
             "primary-svc ledger",
             "primary-svc quarantine",
@@ -134,6 +136,7 @@ mod tests {
             "primary-svc certs issue site 2 --out d",
             "primary-svc certs issue operator ann --role editor --out d --replace",
             "primary-svc certs show f",
+            "primary-svc certs revoke ann --code-file c",
             "primary-svc sites add 2 --name Hospital --code-file c",
             "primary-svc sites list",
             "primary-svc sites token 2 --code-file c",

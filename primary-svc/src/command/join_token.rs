@@ -1,14 +1,16 @@
-//! Join tokens and revocations as commands: making a token, letting a machine in for one, shutting a site out.
+//! Join tokens and revocations as commands: making a token, letting a machine in for one, shutting a site or an operator
+//! out.
 
 use secrecy::ExposeSecret;
-use supplysync_model::{Fault, FaultCode, Reason, Site, SiteSettings, SyncId, Timestamp};
+use supplysync_model::{Fault, FaultCode, Reason, RevokedOperator, Site, SiteSettings, SyncId, Timestamp};
 use supplysync_net::JoinToken;
 use supplysync_net::join_token::{hash_matches, hash_of_secret};
 use supplysync_node::command::caller::Caller;
 use supplysync_node::command::preferences::Authority;
+use supplysync_record_codec::RecordBody;
 use supplysync_store::{AuditEntry, JoinTokenRow, Revocation, Store as RecordStore, WriteTx};
 
-use super::site::{audit, find_site, require_settings, require_site};
+use super::site::{audit, find_site, put, require_settings, require_site};
 
 /// Keeps a new token for a site that is registered; the unused one before is void. Until when it holds.
 pub async fn create_token(
@@ -77,6 +79,38 @@ pub async fn revoke_site(
                     said,
                 )
                 .await?;
+                Ok(revoked_at)
+            })
+        })
+        .await
+}
+
+/// What the principal of an operator begins with, whatever the role.
+pub const OPERATOR: &str = "operator/";
+
+/// Shuts an operator out on every site: what was issued under this name until now is refused, whatever the role. From
+/// when.
+pub async fn revoke_operator(
+    store: &RecordStore,
+    name: String,
+    authority: Authority,
+) -> Result<Timestamp, Fault> {
+    store
+        .write("revoke operator", move |tx| {
+            let (name, authority) = (name.clone(), authority.clone());
+            Box::pin(async move {
+                authority.require(tx).await?;
+                let (principal, revoked_at) = (format!("{OPERATOR}{name}"), tx.now());
+                tx.revoke(Revocation {
+                    principal: principal.clone(),
+                    revoked_at,
+                })
+                .await?;
+                // Satellites read it in their feed.
+                let told = RevokedOperator { name, revoked_at };
+                put(tx, vec![RecordBody::RevokedOperator(told)]).await?;
+                let said = format!("certificates issued until {revoked_at} are refused");
+                audit(tx, authority, "certs.revoke", principal, String::new(), said).await?;
                 Ok(revoked_at)
             })
         })

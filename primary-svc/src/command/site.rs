@@ -338,7 +338,7 @@ pub(super) async fn find_site(tx: &Queries, site: SyncId) -> Result<Option<Site>
     Ok(found.map(|found| found.value))
 }
 
-pub(super) async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
+pub(crate) async fn require_site(tx: &Queries, site: SyncId) -> Result<Site, Fault> {
     find_site(tx, site).await?.ok_or_else(|| {
         Fault::new(
             FaultCode::NotFound,
@@ -370,7 +370,7 @@ fn incarnation(store: &RecordStore) -> Result<Incarnation, Fault> {
         .ok_or_else(|| Fault::internal("a primary without an incarnation"))
 }
 
-pub(super) async fn put(tx: &mut WriteTx, bodies: Vec<RecordBody>) -> Result<(), Fault> {
+pub(crate) async fn put(tx: &mut WriteTx, bodies: Vec<RecordBody>) -> Result<(), Fault> {
     let changes = bodies.into_iter().map(|body| OwnChange {
         body,
         deleted: false,

@@ -4,6 +4,7 @@
 pub mod issuing;
 pub mod own_certificate;
 pub mod port;
+pub mod revoked_file;
 pub mod shut_out;
 
 pub use issuing::Issuing;

@@ -2,22 +2,23 @@
 //! a file beside the authority, because a database that is restored must not let anybody in again.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use futures::FutureExt;
-use supplysync_model::{Fault, SyncId, Timestamp};
+use supplysync_model::{Fault, RevokedOperator, SyncId, Timestamp};
 use supplysync_net::Revocations;
-use supplysync_net::pem_file::{self, Overwrite};
-use supplysync_store::{Revocation, Store};
+use supplysync_record_codec::RecordBody;
+use supplysync_store::{Store, WriteTx};
 use tokio_util::sync::CancellationToken;
 
+use super::revoked_file::RevokedFile;
+use crate::command::join_token::OPERATOR;
+use crate::command::site::put;
 use crate::sessions::Sessions;
 
 /// How often another replica's changes are looked for: a revocation holds everywhere within a second.
 const LOOK: Duration = Duration::from_millis(500);
-/// The copy's file.
-const FILE: &str = "revoked";
 
 /// Whose certificates are refused. Clones are the same.
 #[derive(Clone)]
@@ -25,7 +26,7 @@ pub struct ShutOut {
     store: Store,
     revocations: Revocations,
     sessions: Sessions,
-    file: PathBuf,
+    file: RevokedFile,
 }
 
 impl ShutOut {
@@ -34,15 +35,15 @@ impl ShutOut {
         store: Store,
         revocations: Revocations,
         sessions: Sessions,
-        folder: PathBuf,
+        folder: &Path,
     ) -> Result<ShutOut, Fault> {
         let shut_out = ShutOut {
             store,
             revocations,
             sessions,
-            file: folder.join(FILE),
+            file: RevokedFile::in_folder(folder),
         };
-        let kept = shut_out.read_file()?;
+        let kept = shut_out.file.read()?;
         if !kept.is_empty() {
             let learning = shut_out.store.write("learn revocations", move |tx| {
                 let kept = kept.clone();
@@ -50,7 +51,7 @@ impl ShutOut {
                     for revocation in kept {
                         tx.revoke(revocation).await?;
                     }
-                    Ok(())
+                    tell_satellites(tx).await
                 }
                 .boxed()
             });
@@ -82,7 +83,7 @@ impl ShutOut {
         });
         let sites = fresh.filter_map(|revocation| revocation.principal.strip_prefix("site/")?.parse().ok());
         let ended = sites.map(|site: SyncId| self.sessions.shut_out(site)).sum();
-        if let Err(fault) = self.write_file(&all) {
+        if let Err(fault) = self.file.write(&all) {
             // It holds all the same; only a database that is restored would not know of it.
             tracing::error!(
                 reason = fault.reason().0,
@@ -105,42 +106,17 @@ impl ShutOut {
             }
         }
     }
+}
 
-    fn read_file(&self) -> Result<Vec<Revocation>, Fault> {
-        let text = match std::fs::read_to_string(&self.file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.unreadable().with_source(error)),
-        };
-        let lines = text.lines().filter(|line| !line.is_empty());
-        lines
-            .map(|line| {
-                let (principal, moment) = line.split_once(' ').ok_or_else(|| self.unreadable())?;
-                Ok(Revocation {
-                    principal: principal.to_owned(),
-                    revoked_at: Timestamp::parse(moment).ok_or_else(|| self.unreadable())?,
-                })
-            })
-            .collect()
-    }
-
-    fn write_file(&self, all: &[Revocation]) -> Result<(), Fault> {
-        let line = |revocation: &Revocation| format!("{} {}\n", revocation.principal, revocation.revoked_at);
-        let text: String = all.iter().map(line).collect();
-        pem_file::write_certificate(&self.file, &text, Overwrite::Replace)
-    }
-
-    fn unreadable(&self) -> Fault {
-        Fault::new(
-            supplysync_model::FaultCode::FailedPrecondition,
-            supplysync_model::Reason::CERTIFICATE_UNUSABLE,
-            format!(
-                "{} can't be read: it says whose certificates are revoked; bring it back from a backup, or remove it to go by \
-                 the database alone",
-                self.file.display()
-            ),
-        )
-    }
+/// Writes the record of each operator who is shut out, where it is not there yet.
+async fn tell_satellites(tx: &mut WriteTx) -> Result<(), Fault> {
+    let all = tx.revocations().await?;
+    let operators = all.iter().filter_map(|revocation| {
+        let name = revocation.principal.strip_prefix(OPERATOR)?.to_owned();
+        let revoked_at = revocation.revoked_at;
+        Some(RecordBody::RevokedOperator(RevokedOperator { name, revoked_at }))
+    });
+    put(tx, operators.collect()).await
 }
 
 #[cfg(test)]
@@ -154,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    async fn store(folder: &std::path::Path, name: &str) -> Store {
+    async fn store(folder: &Path, name: &str) -> Store {
         let config = StoreConfig::new(format!("sqlite://{}/{name}.db", folder.display()));
         let identity = NewIdentity {
             sync_id: SyncId::PRIMARY,
@@ -171,14 +147,7 @@ mod tests {
     async fn a_database_that_has_forgotten_learns_it_from_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let (revocations, sessions) = (Revocations::default(), Sessions::default());
-        let begin = |store| {
-            ShutOut::begin(
-                store,
-                revocations.clone(),
-                sessions.clone(),
-                folder.path().to_owned(),
-            )
-        };
+        let begin = |store| ShutOut::begin(store, revocations.clone(), sessions.clone(), folder.path());
         let (site, other) = (SyncId::new(2).unwrap(), SyncId::new(3).unwrap());
         let refused = |site| {
             revocations
@@ -209,7 +178,7 @@ mod tests {
         assert_eq!(refused(site), Err(Reason::CERTIFICATE_REVOKED));
         let read = restored.read("revocations", |tx| async move { tx.revocations().await }.boxed());
         assert_eq!(read.await.unwrap().len(), 1);
-        std::fs::write(folder.path().join(FILE), "site/2 yesterday\n").unwrap();
+        std::fs::write(folder.path().join("revoked"), "site/2 yesterday\n").unwrap();
         assert!(
             begin(restored).await.is_err(),
             "a list that can't be read lets nobody in"

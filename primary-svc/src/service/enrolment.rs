@@ -3,13 +3,12 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use secrecy::ExposeSecret;
 use supplysync_api::v1;
 use supplysync_api::v1::enrolment_service_server::EnrolmentService;
-use supplysync_model::{Fault, FaultCode, Reason, SyncId, Timestamp};
+use supplysync_model::{Fault, FaultCode, Reason, SyncId};
 use supplysync_net::server::Shown;
 use supplysync_net::{AddressThrottle, PeerIdentity, Revocations, SigningRequest, Visitor};
 use supplysync_node::command::caller::Caller;
@@ -21,9 +20,7 @@ use crate::command::join_token::{self, Admitted, Applicant};
 use crate::credentials::{PASSWORD_HASH, USER_NAME};
 use crate::delivery::kept_password;
 use crate::enrolment::Issuing;
-
-/// Certificates say their time of issue to the second.
-const SECOND: i64 = 1_000;
+use crate::enrolment::revoked_file::wait_past;
 
 /// The handler.
 pub struct Enrolments {
@@ -126,25 +123,13 @@ impl Enrolments {
 
     /// A certificate that is issued in the very second of the site's revocation would be refused too.
     async fn wait_past_revocation(&self, site: SyncId) -> Result<(), Fault> {
-        let Some(revoked_at) = self.revocations.revoked_at(&PeerIdentity::Site(site)) else {
+        let whom = PeerIdentity::Site(site);
+        let Some(revoked_at) = self.revocations.revoked_at(&whom) else {
             return Ok(());
         };
-        let now = self.issuing.clock.now();
-        let begins = Timestamp((revoked_at.0 / SECOND + 1) * SECOND);
-        match begins.millis_since(now) {
-            0 => Ok(()),
-            wait if wait <= SECOND.unsigned_abs() => {
-                tokio::time::sleep(Duration::from_millis(wait)).await;
-                Ok(())
-            }
-            _ => Err(Fault::new(
-                FaultCode::FailedPrecondition,
-                Reason::CLOCK_WRONG,
-                format!(
-                    "site {site} was revoked at {revoked_at}, but the primary's clock says {now}; check the primary's clock"
-                ),
-            )),
-        }
+        let wait = wait_past(&whom, revoked_at, self.issuing.clock.now())?;
+        tokio::time::sleep(wait).await;
+        Ok(())
     }
 
     async fn first_settings(&self) -> Result<v1::FirstSettings, Fault> {

@@ -8,6 +8,7 @@ use supplysync_api::fields::{Fields, one, sync_id};
 use supplysync_api::v1::site_service_server::SiteService;
 use supplysync_api::{page_token, read_page, v1};
 use supplysync_model::{Fault, StoreId, SyncId};
+use supplysync_net::{PeerIdentity, Role};
 use supplysync_node::command::authorisation::note_locked;
 use supplysync_node::command::lookup;
 use supplysync_node::command::preferences::Authority;
@@ -24,6 +25,7 @@ use crate::command::moves;
 use crate::command::site::{self, NewSite, RegisteredSite};
 use crate::command::site_change::{self, SiteChange};
 use crate::enrolment::{Issuing, ShutOut};
+use crate::wake::Waking;
 
 /// The list that page tokens belong to.
 const LIST: &str = "sites";
@@ -35,6 +37,7 @@ pub struct Sites {
     max_sync_id: u16,
     issuing: Arc<Issuing>,
     shut_out: ShutOut,
+    waking: Waking,
 }
 
 impl Sites {
@@ -45,6 +48,7 @@ impl Sites {
         max_sync_id: u16,
         issuing: Arc<Issuing>,
         shut_out: ShutOut,
+        waking: Waking,
     ) -> Sites {
         Sites {
             store,
@@ -52,6 +56,7 @@ impl Sites {
             max_sync_id,
             issuing,
             shut_out,
+            waking,
         }
     }
 
@@ -78,8 +83,13 @@ impl Sites {
             interval_minutes: request.interval_minutes,
             live: request.live,
         };
+        let to_be_heard = change.interval_minutes.is_some() || change.live.is_some();
         let changed = site_change::update_site(&self.store, site, change, authority.clone()).await;
         self.noted("sites.update", &authority, changed).await?;
+        if to_be_heard {
+            // A pause may last a day; where it can be reached, this ends it now.
+            self.waking.soon(site);
+        }
         self.show(site).await
     }
 
@@ -128,6 +138,29 @@ impl Sites {
         Ok(v1::RevokeSiteResponse {
             revoke_time: revoked_at.to_string(),
             ended_sessions: u32::try_from(ended).unwrap_or(u32::MAX),
+        })
+    }
+
+    async fn revoke_them(
+        &self,
+        request: Request<v1::RevokeOperatorRequest>,
+    ) -> Result<v1::RevokeOperatorResponse, Fault> {
+        let authority = authority(&request);
+        let named = request.into_inner().name;
+        // The audit log writes the role, too.
+        let name = match named.strip_prefix(join_token::OPERATOR) {
+            Some(named) => named.rsplit('/').next().unwrap_or(named),
+            None => named.as_str(),
+        };
+        // A name that no certificate can have is refused.
+        PeerIdentity::operator(Role::Viewer, name)?;
+        let revoked = join_token::revoke_operator(&self.store, name.to_owned(), authority.clone()).await;
+        let revoked_at = self.noted("certs.revoke", &authority, revoked).await?;
+        self.shut_out.refresh().await?;
+        tracing::warn!(operator = name, "an operator was shut out");
+        Ok(v1::RevokeOperatorResponse {
+            name: name.to_owned(),
+            revoke_time: revoked_at.to_string(),
         })
     }
 
@@ -340,6 +373,13 @@ impl SiteService for Sites {
         request: Request<v1::RevokeSiteRequest>,
     ) -> Result<Response<v1::RevokeSiteResponse>, Status> {
         answer("RevokeSite", self.revoke(request).await)
+    }
+
+    async fn revoke_operator(
+        &self,
+        request: Request<v1::RevokeOperatorRequest>,
+    ) -> Result<Response<v1::RevokeOperatorResponse>, Status> {
+        answer("RevokeOperator", self.revoke_them(request).await)
     }
 
     async fn update_site(

@@ -96,6 +96,10 @@ pub fn readable_body(body: &RecordBody) -> Struct {
             ("live", flag(settings.live)),
             ("copies", list(settings.copies.iter().map(text))),
         ]),
+        RecordBody::RevokedOperator(revoked) => object([
+            ("name", text(&revoked.name)),
+            ("revoked_at", text(revoked.revoked_at)),
+        ]),
         RecordBody::StockLine(line) => object([
             ("id", text(line.id)),
             ("store_id", text(line.store)),

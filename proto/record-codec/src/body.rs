@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use prost::Message;
 use supplysync_model::{
-    Assignment, Channel, Item, Kind, Name, Record, RecordId, RecordKey, Site, SiteSettings, StockLine, Store,
-    Transaction, Unit,
+    Assignment, Channel, Item, Kind, Name, Record, RecordId, RecordKey, RevokedOperator, Site, SiteSettings,
+    StockLine, Store, Transaction, Unit,
 };
 
 use crate::field::Field;
@@ -27,6 +27,8 @@ pub enum RecordBody {
     Assignment(Assignment),
     /// Kind 7.
     SiteSettings(SiteSettings),
+    /// Kind 8.
+    RevokedOperator(RevokedOperator),
     /// Kind 20.
     StockLine(StockLine),
     /// Kind 21.
@@ -38,7 +40,7 @@ pub enum RecordBody {
 pub const fn known_schema(kind: Kind) -> Option<u32> {
     match kind {
         Kind::UNIT | Kind::ITEM | Kind::NAME | Kind::STORE | Kind::SITE | Kind::ASSIGNMENT => Some(1),
-        Kind::SITE_SETTINGS | Kind::STOCK_LINE | Kind::TRANSACTION => Some(1),
+        Kind::SITE_SETTINGS | Kind::REVOKED_OPERATOR | Kind::STOCK_LINE | Kind::TRANSACTION => Some(1),
         _ => None,
     }
 }
@@ -54,6 +56,7 @@ impl RecordBody {
             RecordBody::Site(_) => Kind::SITE,
             RecordBody::Assignment(_) => Kind::ASSIGNMENT,
             RecordBody::SiteSettings(_) => Kind::SITE_SETTINGS,
+            RecordBody::RevokedOperator(_) => Kind::REVOKED_OPERATOR,
             RecordBody::StockLine(_) => Kind::STOCK_LINE,
             RecordBody::Transaction(_) => Kind::TRANSACTION,
         }
@@ -69,6 +72,7 @@ impl RecordBody {
             RecordBody::Site(site) => site.sync_id.into(),
             RecordBody::Assignment(assignment) => assignment.store.into(),
             RecordBody::SiteSettings(settings) => settings.sync_id.into(),
+            RecordBody::RevokedOperator(revoked) => site::operator_id(&revoked.name),
             RecordBody::StockLine(line) => line.id.into(),
             RecordBody::Transaction(transaction) => transaction.id.into(),
         };
@@ -86,7 +90,8 @@ impl RecordBody {
             | RecordBody::Name(_)
             | RecordBody::Store(_)
             | RecordBody::Site(_)
-            | RecordBody::Assignment(_) => Channel::Master,
+            | RecordBody::Assignment(_)
+            | RecordBody::RevokedOperator(_) => Channel::Master,
             RecordBody::SiteSettings(settings) => Channel::Site(settings.sync_id),
             RecordBody::StockLine(line) => Channel::StoreStock(line.store),
             RecordBody::Transaction(transaction) => Channel::StoreHistory(transaction.store),
@@ -103,6 +108,7 @@ impl RecordBody {
             RecordBody::Site(site) => site::site_to_wire(site).encode_to_vec(),
             RecordBody::Assignment(assignment) => site::assignment_to_wire(assignment).encode_to_vec(),
             RecordBody::SiteSettings(settings) => site::settings_to_wire(settings).encode_to_vec(),
+            RecordBody::RevokedOperator(revoked) => site::revoked_operator_to_wire(revoked).encode_to_vec(),
             RecordBody::StockLine(line) => stock::stock_line_to_wire(line).encode_to_vec(),
             RecordBody::Transaction(transaction) => stock::transaction_to_wire(transaction).encode_to_vec(),
         };
@@ -133,6 +139,7 @@ impl RecordBody {
             Kind::SITE => read(body, site::site).map(RecordBody::Site),
             Kind::ASSIGNMENT => read(body, site::assignment).map(RecordBody::Assignment),
             Kind::SITE_SETTINGS => read(body, site::settings).map(RecordBody::SiteSettings),
+            Kind::REVOKED_OPERATOR => read(body, site::revoked_operator).map(RecordBody::RevokedOperator),
             Kind::STOCK_LINE => read(body, stock::stock_line).map(RecordBody::StockLine),
             Kind::TRANSACTION => read(body, stock::transaction).map(RecordBody::Transaction),
             _ => return Err(CodecError::UnknownKind(kind)),
@@ -184,4 +191,4 @@ macro_rules! from_model {
     )*};
 }
 
-from_model!(Unit Item Name Store Site Assignment SiteSettings StockLine Transaction);
+from_model!(Unit Item Name Store Site Assignment SiteSettings RevokedOperator StockLine Transaction);

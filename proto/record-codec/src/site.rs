@@ -1,7 +1,8 @@
-//! Sites, assignments and site settings ↔ their stored bodies.
+//! Sites, assignments, site settings and revoked operators ↔ their stored bodies.
 
 use supplysync_model::{
-    Assignment, AssignmentState, Digest, Epoch, HandOver, Site, SiteSettings, StoreTotals,
+    Assignment, AssignmentState, Digest, Epoch, HandOver, RecordId, RevokedOperator, Site, SiteSettings,
+    StoreTotals, Timestamp,
 };
 
 use crate::field::{Field, ascending, id, sync_id, text};
@@ -118,4 +119,28 @@ pub(crate) fn settings(wire: wire::SiteSettings) -> Field<SiteSettings> {
         live: wire.live,
         copies: ascending("copies", copies?)?,
     })
+}
+
+pub(crate) fn revoked_operator_to_wire(revoked: &RevokedOperator) -> wire::RevokedOperator {
+    wire::RevokedOperator {
+        name: revoked.name.clone(),
+        revoked_at: revoked.revoked_at.0,
+    }
+}
+
+pub(crate) fn revoked_operator(wire: wire::RevokedOperator) -> Field<RevokedOperator> {
+    if wire.name.is_empty() {
+        return Err("name: is empty".to_owned());
+    }
+    Ok(RevokedOperator {
+        name: text("name", wire.name)?,
+        revoked_at: Timestamp(wire.revoked_at),
+    })
+}
+
+/// Operators have no id of their own: one name is one record.
+pub(crate) fn operator_id(name: &str) -> RecordId {
+    let mut id = [0; 16];
+    id.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..16]);
+    RecordId::from_bytes(id)
 }

@@ -102,6 +102,13 @@ fn name() -> impl Strategy<Value = Name> {
         })
 }
 
+fn revoked_operator() -> impl Strategy<Value = RevokedOperator> {
+    ("\\PC{1,12}", any::<i64>()).prop_map(|(name, at)| RevokedOperator {
+        name,
+        revoked_at: Timestamp(at),
+    })
+}
+
 fn store() -> impl Strategy<Value = Store> {
     let modes = [StoreMode::Store, StoreMode::Dispensary];
     let name_id = option::of(id(NameId::from_bytes));
@@ -278,6 +285,7 @@ fn any_body() -> impl Strategy<Value = RecordBody> {
         site().prop_map(RecordBody::from),
         assignment().prop_map(RecordBody::from),
         settings().prop_map(RecordBody::from),
+        revoked_operator().prop_map(RecordBody::from),
         stock_line().prop_map(RecordBody::from),
         transaction().prop_map(RecordBody::from),
     ]

@@ -45,9 +45,13 @@ impl Channel {
     /// Whether a record of this kind belongs here. A kind this version does not know may be anywhere.
     pub fn admits(self, kind: Kind) -> bool {
         match kind {
-            Kind::UNIT | Kind::ITEM | Kind::NAME | Kind::STORE | Kind::SITE | Kind::ASSIGNMENT => {
-                self == Channel::Master
-            }
+            Kind::UNIT
+            | Kind::ITEM
+            | Kind::NAME
+            | Kind::STORE
+            | Kind::SITE
+            | Kind::ASSIGNMENT
+            | Kind::REVOKED_OPERATOR => self == Channel::Master,
             Kind::SITE_SETTINGS => matches!(self, Channel::Site(_)),
             Kind::STOCK_LINE => matches!(self, Channel::StoreStock(_)),
             Kind::TRANSACTION => matches!(self, Channel::StoreHistory(_)),

@@ -21,13 +21,15 @@ impl Kind {
     pub const ASSIGNMENT: Kind = Kind(6);
     /// What one site must know: interval, live push, copies granted.
     pub const SITE_SETTINGS: Kind = Kind(7);
+    /// An operator whose certificates were revoked.
+    pub const REVOKED_OPERATOR: Kind = Kind(8);
     /// A stock line.
     pub const STOCK_LINE: Kind = Kind(20);
     /// A transaction with its lines.
     pub const TRANSACTION: Kind = Kind(21);
 
     /// Every kind this version knows, in order.
-    pub const KNOWN: [Kind; 9] = [
+    pub const KNOWN: [Kind; 10] = [
         Kind::UNIT,
         Kind::ITEM,
         Kind::NAME,
@@ -35,6 +37,7 @@ impl Kind {
         Kind::SITE,
         Kind::ASSIGNMENT,
         Kind::SITE_SETTINGS,
+        Kind::REVOKED_OPERATOR,
         Kind::STOCK_LINE,
         Kind::TRANSACTION,
     ];
@@ -49,6 +52,7 @@ impl Kind {
             Kind::SITE => "site",
             Kind::ASSIGNMENT => "assignment",
             Kind::SITE_SETTINGS => "site settings",
+            Kind::REVOKED_OPERATOR => "revoked operator",
             Kind::STOCK_LINE => "stock line",
             Kind::TRANSACTION => "transaction",
             _ => return None,

@@ -28,6 +28,7 @@ pub use master::{Item, ItemType, Name, NameRole, Store, StoreMode, Unit, VenCate
 pub use random::{Random, uuid_v7};
 pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
 pub use site::{
-    Assignment, AssignmentState, CopyGrant, HandOver, MoveReport, MoveStep, Site, SiteSettings, StoreTotals,
+    Assignment, AssignmentState, CopyGrant, HandOver, MoveReport, MoveStep, RevokedOperator, Site,
+    SiteSettings, StoreTotals,
 };
 pub use stock::{StatusChange, StockLine, Transaction, TransactionLine, TransactionStatus, TransactionType};

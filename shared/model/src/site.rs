@@ -1,6 +1,6 @@
-//! Sites, where stores are active, and what one site is told.
+//! Sites, where stores are active, what one site is told, and who may operate none of them any more.
 
-use crate::{Digest, Epoch, Seq, StoreId, SyncId};
+use crate::{Digest, Epoch, Seq, StoreId, SyncId, Timestamp};
 
 /// One server taking part. Holds no secrets: every site has this record of every other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,4 +103,14 @@ pub struct SiteSettings {
     pub live: bool,
     /// The stores that it keeps a copy of: sorted, without repeats.
     pub copies: Vec<StoreId>,
+}
+
+/// An operator whose certificates, whatever their role, are refused on every site if they were issued at that moment or
+/// before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedOperator {
+    /// The name in the certificates.
+    pub name: String,
+    /// The moment.
+    pub revoked_at: Timestamp,
 }

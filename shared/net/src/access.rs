@@ -19,6 +19,8 @@ use crate::server::{PeerInfo, Visitor};
 pub enum Caller {
     /// A site's server, any.
     Site,
+    /// The primary's server, and no other site's.
+    Primary,
     /// An operator with this role or a higher one.
     Operator(Role),
     /// Whoever comes to the enrolment port, with a certificate or without; on no other port.
@@ -29,6 +31,7 @@ impl Caller {
     fn admits(self, identity: &PeerIdentity) -> bool {
         match (self, identity) {
             (Caller::Site, PeerIdentity::Site(_)) => true,
+            (Caller::Primary, PeerIdentity::Site(site)) => site.is_primary(),
             (Caller::Operator(lowest), PeerIdentity::Operator { role, .. }) => *role >= lowest,
             _ => false,
         }
@@ -81,7 +84,7 @@ impl AccessTable {
         }
         let needed = match callers.iter().find_map(|caller| match caller {
             Caller::Operator(role) => Some(role),
-            Caller::Site | Caller::Visitor => None,
+            Caller::Site | Caller::Primary | Caller::Visitor => None,
         }) {
             Some(role) => format!("it takes an operator's certificate with the role {role} or higher"),
             None => "no operator may call it".to_owned(),
@@ -233,7 +236,8 @@ mod tests {
     fn roles_grow_and_sites_are_apart() {
         let table = AccessTable::new()
             .allow("/edit", &[Caller::Operator(Role::Editor)])
-            .allow("/sync", &[Caller::Site]);
+            .allow("/sync", &[Caller::Site])
+            .allow("/wake", &[Caller::Operator(Role::Editor), Caller::Primary]);
         let operator = |role| PeerIdentity::operator(role, "x").unwrap();
         let site = PeerIdentity::Site(SyncId::PRIMARY);
         assert!(table.check("/edit", &operator(Role::Viewer)).is_err());
@@ -242,5 +246,10 @@ mod tests {
         assert!(table.check("/edit", &site).is_err());
         assert!(table.check("/sync", &site).is_ok());
         assert!(table.check("/sync", &operator(Role::Admin)).is_err());
+        let satellite = PeerIdentity::Site(SyncId::new(2).unwrap());
+        assert!(table.check("/sync", &satellite).is_ok());
+        assert!(table.check("/wake", &site).is_ok());
+        assert!(table.check("/wake", &satellite).is_err());
+        assert!(table.check("/wake", &operator(Role::Editor)).is_ok());
     }
 }

@@ -14,7 +14,7 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use supplysync_model::{Clock, Fault};
+use supplysync_model::{Clock, Fault, SyncId};
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -34,21 +34,29 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Endpoint {
     url: String,
+    /// The site whose server it must be; else the name that is dialled says which.
+    site: Option<SyncId>,
     connector: Connector,
 }
 
 impl Endpoint {
     /// A server at `https://HOST:PORT`.
     pub fn new(url: &str, material: &TlsMaterial) -> Result<Endpoint, Fault> {
-        Endpoint::with(url, Tls::new(material)?)
+        Endpoint::with(url, None, Tls::new(material, None)?)
     }
 
-    fn with(url: &str, tls: Tls) -> Result<Endpoint, Fault> {
+    /// The server of one site at `https://HOST:PORT`: it must prove that it is this one, by whatever name it is dialled.
+    pub fn of_site(url: &str, site: SyncId, material: &TlsMaterial) -> Result<Endpoint, Fault> {
+        Endpoint::with(url, Some(site), Tls::new(material, Some(site))?)
+    }
+
+    fn with(url: &str, site: Option<SyncId>, tls: Tls) -> Result<Endpoint, Fault> {
         let target = Target::parse(url)?;
         let tls = Arc::new(ArcSwap::from_pointee(tls));
         let url = format!("https://{}", target.authority);
         Ok(Endpoint {
             url,
+            site,
             connector: Connector {
                 target: Arc::new(target),
                 tls,
@@ -67,7 +75,7 @@ impl Endpoint {
             config: material::pinned_config(authority, clock)?,
             material: None,
         };
-        Endpoint::with(url, tls)
+        Endpoint::with(url, None, tls)
     }
 
     /// The address, `https://HOST:PORT`.
@@ -77,7 +85,8 @@ impl Endpoint {
 
     /// From now on, new connections of this endpoint and its clones show this certificate.
     pub fn replace(&self, material: &TlsMaterial) -> Result<(), Fault> {
-        self.connector.tls.store(Arc::new(Tls::new(material)?));
+        let tls = Tls::new(material, self.site)?;
+        self.connector.tls.store(Arc::new(tls));
         Ok(())
     }
 
@@ -166,9 +175,12 @@ struct Tls {
 }
 
 impl Tls {
-    fn new(material: &TlsMaterial) -> Result<Tls, Fault> {
+    fn new(material: &TlsMaterial, site: Option<SyncId>) -> Result<Tls, Fault> {
         Ok(Tls {
-            config: material.client_config()?,
+            config: match site {
+                Some(site) => material.client_config_for(site)?,
+                None => material.client_config()?,
+            },
             material: Some(material.clone()),
         })
     }

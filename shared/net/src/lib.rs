@@ -17,6 +17,7 @@ pub mod revocation;
 pub mod rotation;
 pub mod server;
 pub mod signing_request;
+mod site_check;
 pub mod streaming;
 mod throttle;
 mod tls_fault;

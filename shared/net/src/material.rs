@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use supplysync_model::{Clock, Fault, FaultCode, Reason};
+use supplysync_model::{Clock, Fault, FaultCode, Reason, SyncId};
 
 use crate::certificate::{self, Description, Validity};
 use crate::client_check::ClientCheck;
@@ -21,6 +21,7 @@ use crate::join_token::FINGERPRINT_BYTES;
 use crate::pem_file;
 use crate::pinned::PinnedAuthority;
 use crate::revocation::Revocations;
+use crate::site_check::SiteCheck;
 
 /// How long an expired certificate may still be renewed, and do nothing else: a clinic may be offline for weeks.
 pub const RENEWAL_GRACE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -176,10 +177,34 @@ impl TlsMaterial {
 
     /// For a dialler: the server must show a certificate of our authority for the name that was dialled.
     pub fn client_config(&self) -> Result<Arc<ClientConfig>, Fault> {
-        let mut config = ClientConfig::builder_with_details(provider(), self.time())
+        let builder = ClientConfig::builder_with_details(provider(), self.time())
             .with_protocol_versions(&[&TLS13])
             .map_err(Fault::internal)?
-            .with_root_certificates(Arc::clone(&self.roots))
+            .with_root_certificates(Arc::clone(&self.roots));
+        self.dialler(builder)
+    }
+
+    /// The same for the server of one site, by whatever name it was dialled.
+    pub(crate) fn client_config_for(&self, site: SyncId) -> Result<Arc<ClientConfig>, Fault> {
+        let check = SiteCheck {
+            site,
+            roots: Arc::clone(&self.roots),
+            revocations: self.revocations.clone(),
+            provider: provider(),
+        };
+        let builder = ClientConfig::builder_with_details(provider(), self.time())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(Fault::internal)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(check));
+        self.dialler(builder)
+    }
+
+    fn dialler(
+        &self,
+        builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    ) -> Result<Arc<ClientConfig>, Fault> {
+        let mut config = builder
             .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
             .map_err(|error| certificate_unusable("this machine's certificate").with_source(error))?;
         config.alpn_protocols = vec![ALPN.to_vec()];

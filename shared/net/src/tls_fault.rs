@@ -84,8 +84,8 @@ pub(crate) fn server_refused(server: &str, error: &TlsError, own: Option<Validit
 
 fn server_certificate(server: &str, why: &CertificateError) -> Fault {
     use CertificateError::{
-        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
-        NotValidYetContext, UnknownIssuer,
+        ApplicationVerificationFailure, BadSignature, Expired, ExpiredContext, NotValidForName,
+        NotValidForNameContext, NotValidYet, NotValidYetContext, Revoked, UnknownIssuer,
     };
     match why {
         UnknownIssuer | BadSignature => unusable(format!(
@@ -96,6 +96,10 @@ fn server_certificate(server: &str, why: &CertificateError) -> Fault {
             expected.to_str(),
             presented.join(", ")
         )),
+        ApplicationVerificationFailure => unusable(format!(
+            "the server at {server} is of this network, but not the site that was dialled: its certificate is for another"
+        )),
+        Revoked => unusable(format!("the certificate of {server} was revoked")),
         NotValidForName => unusable(format!("the certificate of {server} is for another name")),
         NotValidYetContext { time, not_before } => clock_wrong(format!(
             "the certificate of {server} is valid from {}, but this machine's clock says {}; check this machine's clock",
@@ -132,7 +136,8 @@ fn alert_received(server: &str, alert: AlertDescription, own: Option<Validity>) 
             FaultCode::Unauthenticated,
             Reason::CERTIFICATE_REVOKED,
             format!(
-                "{server} has revoked our certificate; ask the administrator of the primary for a fresh join token (`sites token`)"
+                "{server} has revoked our certificate; ask the administrator of the primary for a fresh join token (`sites token`), or as an operator for a new \
+                 certificate"
             ),
         ),
         AlertDescription::CertificateExpired if own == Some(Validity::Valid) => clock_wrong(format!(

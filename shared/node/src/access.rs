@@ -2,12 +2,12 @@
 
 use supplysync_net::{AccessTable, Caller, Role};
 
-use Caller::{Operator, Site, Visitor};
+use Caller::{Operator, Primary, Site, Visitor};
 use Role::{Admin, Editor, Viewer};
 
 /// Service, its methods, and who may call them (operators with a higher role too).
-const RULES: &[(&str, &[&str], Caller)] = &[
-    ("supplysync.v1.SyncService", &["Sync"], Site),
+const RULES: &[(&str, &[&str], &[Caller])] = &[
+    ("supplysync.v1.SyncService", &["Sync"], &[Site]),
     (
         "supplysync.v1.MasterDataService",
         &[
@@ -20,7 +20,7 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "GetStore",
             "ListStores",
         ],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
     (
         "supplysync.v1.MasterDataService",
@@ -39,7 +39,7 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "DeleteStore",
             "ImportMasterData",
         ],
-        Operator(Editor),
+        &[Operator(Editor)],
     ),
     (
         "supplysync.v1.StockService",
@@ -49,7 +49,7 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "ListTransactions",
             "GetTransaction",
         ],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
     (
         "supplysync.v1.StockService",
@@ -62,9 +62,13 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "FinaliseTransaction",
             "DeleteTransaction",
         ],
-        Operator(Editor),
+        &[Operator(Editor)],
     ),
-    ("supplysync.v1.ReportService", &["StockOnHand"], Operator(Viewer)),
+    (
+        "supplysync.v1.ReportService",
+        &["StockOnHand"],
+        &[Operator(Viewer)],
+    ),
     (
         "supplysync.v1.DiagnosticsService",
         &[
@@ -76,19 +80,24 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "GetLedger",
             "TraceRecord",
         ],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
-    ("supplysync.v1.DiagnosticsService", &["SyncNow"], Operator(Editor)),
+    // The primary wakes satellites.
+    (
+        "supplysync.v1.DiagnosticsService",
+        &["SyncNow"],
+        &[Operator(Editor), Primary],
+    ),
     // It names people and addresses, and says who tried what.
     (
         "supplysync.v1.DiagnosticsService",
         &["ListAuditLog", "ResolveQuarantine"],
-        Operator(Admin),
+        &[Operator(Admin)],
     ),
     (
         "supplysync.v1.SiteService",
         &["ListSites", "GetSite", "ListMoves"],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
     (
         "supplysync.v1.SiteService",
@@ -101,15 +110,15 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "UpdateSite",
             "RemoveSite",
         ],
-        Operator(Admin),
+        &[Operator(Admin)],
     ),
     (
         "supplysync.v1.SiteService",
-        &["CreateJoinToken", "RevokeSite"],
-        Operator(Admin),
+        &["CreateJoinToken", "RevokeSite", "RevokeOperator"],
+        &[Operator(Admin)],
     ),
     // On a port of its own, where what is shown is a join token, or a certificate that may have expired.
-    ("supplysync.v1.EnrolmentService", &["Enrol", "Renew"], Visitor),
+    ("supplysync.v1.EnrolmentService", &["Enrol", "Renew"], &[Visitor]),
     // Whoever holds the authorisation code may unlock, and change what it unlocks, admin or not: the code is what is
     // asked for.
     (
@@ -121,37 +130,37 @@ const RULES: &[(&str, &[&str], Caller)] = &[
             "UpdatePreferences",
             "ChangeAuthorisationCode",
         ],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
     (
         "grpc.health.v1.Health",
         &["Check", "Watch", "List"],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
     (
         "grpc.reflection.v1.ServerReflection",
         &["ServerReflectionInfo"],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
     (
         "grpc.reflection.v1alpha.ServerReflection",
         &["ServerReflectionInfo"],
-        Operator(Viewer),
+        &[Operator(Viewer)],
     ),
 ];
 
 /// Every line: service, method, and who may call it (operators with a higher role too).
-pub fn rules() -> impl Iterator<Item = (&'static str, &'static str, Caller)> {
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str, &'static [Caller])> {
     RULES
         .iter()
-        .flat_map(|(service, methods, caller)| methods.iter().map(|method| (*service, *method, *caller)))
+        .flat_map(|(service, methods, callers)| methods.iter().map(|method| (*service, *method, *callers)))
 }
 
 /// The table of both services: a method that a service does not have stays unimplemented there.
 pub fn table() -> AccessTable {
     let mut table = AccessTable::new();
-    for (service, method, caller) in rules() {
-        table = table.allow(&format!("/{service}/{method}"), &[caller]);
+    for (service, method, callers) in rules() {
+        table = table.allow(&format!("/{service}/{method}"), callers);
     }
     table
 }
@@ -205,7 +214,10 @@ mod tests {
         let table = table();
         let viewer = PeerIdentity::operator(Viewer, "vera").unwrap();
         let editor = PeerIdentity::operator(Editor, "ed").unwrap();
-        let site = PeerIdentity::Site(SyncId::PRIMARY);
+        let (site, primary) = (
+            PeerIdentity::Site(SyncId::new(2).unwrap()),
+            PeerIdentity::Site(SyncId::PRIMARY),
+        );
         for path in described() {
             let method = path.rsplit('/').next().unwrap();
             let reads = [
@@ -228,6 +240,7 @@ mod tests {
                 "SetCopies",
                 "CreateJoinToken",
                 "RevokeSite",
+                "RevokeOperator",
                 "UpdateSite",
                 "RemoveSite",
                 "ListAuditLog",
@@ -241,6 +254,8 @@ mod tests {
             let others = for_admins || for_visitors || method == "Sync";
             assert_eq!(table.check(&path, &editor).is_ok(), !others, "{path}");
             assert_eq!(table.check(&path, &site).is_ok(), method == "Sync", "{path}");
+            let wakes = ["Sync", "SyncNow"].contains(&method);
+            assert_eq!(table.check(&path, &primary).is_ok(), wakes, "{path}");
         }
     }
 }

@@ -10,3 +10,4 @@ pub mod serve;
 pub mod service;
 pub mod session;
 pub mod status;
+pub mod wake;

@@ -32,6 +32,7 @@ use crate::service::preference::Preferences;
 use crate::service::report::Reports;
 use crate::service::stock::Stock;
 use crate::session::{SessionContext, SyncControl};
+use crate::wake::Wake;
 
 /// How long calls and sessions may take to end once the program stops; then they are cut.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -58,7 +59,7 @@ pub struct Site {
     pub listen: ListenSection,
     /// The database.
     pub database: StoreConfig,
-    /// Whose certificates are refused; a satellite knows none.
+    /// Whose certificates are refused; the role fills it.
     pub revocations: Revocations,
 }
 
@@ -151,10 +152,16 @@ impl Foundation {
     }
 
     /// The services that every site offers, with health and reflection. `more` are the names of those that the caller
-    /// adds, for reflection; `book` is what the role keeps of the preferences.
-    pub fn routes(&self, more: &[&str], book: Arc<dyn PreferenceBook>) -> Result<RoutesBuilder, Fault> {
+    /// adds, for reflection; `book` is what the role keeps of the preferences; `wake` is a primary's.
+    pub fn routes(
+        &self,
+        more: &[&str],
+        book: Arc<dyn PreferenceBook>,
+        wake: Option<Arc<dyn Wake>>,
+    ) -> Result<RoutesBuilder, Fault> {
         let store = || self.store.clone();
-        let diagnostics = Diagnostics::new(store(), self.control.clone(), self.context.stop.clone());
+        let stop = self.context.stop.clone();
+        let diagnostics = Diagnostics::new(store(), self.control.clone(), stop, wake);
         let preferences = Preferences::new(store(), Arc::clone(&self.context.random), book);
         let (_, health) = tonic_health::server::health_reporter();
         let mut routes = Routes::builder();

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&[&str]] = &[
     projection::SCHEMA,
     moves::SCHEMA,
     enrolment::SCHEMA,
+    projection::REVOKED_OPERATORS,
 ];
 
 /// What a database holds.

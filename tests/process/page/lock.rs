@@ -2,7 +2,8 @@
 
 use supplysync_api::v1::{
     AddSiteRequest, AssignStoreRequest, CancelMoveRequest, CreateJoinTokenRequest, ListSitesRequest,
-    LockRequest, MoveStoreRequest, PeerState, RevokeSiteRequest, SetCopiesRequest, Site as SiteOnRecord,
+    LockRequest, MoveStoreRequest, PeerState, RevokeOperatorRequest, RevokeSiteRequest, SetCopiesRequest,
+    Site as SiteOnRecord,
 };
 use supplysync_model::Timestamp;
 use supplysync_tests::{Called, Certificate, Client};
@@ -116,7 +117,12 @@ async fn all_changes(client: &Client) -> Vec<(&'static str, String)> {
     };
     let cancel = CancelMoveRequest { store: store() };
     let token = CreateJoinTokenRequest { sync_id: 2 };
+    let operator = RevokeOperatorRequest { name: "admin".into() };
     let tried = vec![
+        (
+            "revoke an operator",
+            sites.revoke_operator(operator).await.refusal(),
+        ),
         ("add a site", sites.add_site(add_site()).await.refusal()),
         ("assign a store", sites.assign_store(assign).await.refusal()),
         ("move a store", sites.move_store(to_site).await.refusal()),

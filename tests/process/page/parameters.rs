@@ -137,6 +137,52 @@ async fn user_name_and_password_must_be_the_same_everywhere() {
     world.network.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn the_old_password_passes_until_it_is_retired() {
+    let mut world = World::with_satellite().await;
+    let (chosen, code) = (
+        world.folder.path().join("chosen"),
+        world.folder.path().join("code"),
+    );
+    fs::write(&chosen, "another horse\n").unwrap();
+    let set = [
+        "prefs",
+        "set",
+        "password",
+        "--value-file",
+        chosen.to_str().unwrap(),
+    ];
+    let north = world.network.satellite(2).unwrap();
+    connected(ANY, north).await;
+    north.stop().await.unwrap();
+    let held = north.folder().join("password");
+    let old = fs::read_to_string(&held).unwrap();
+    world.network.unlocked(&set).await.unwrap();
+    assert_eq!(fs::read_to_string(&held).unwrap(), old, "{ANY}");
+    let north = world.network.satellite(2).unwrap();
+    north.start().await.unwrap();
+    connected(ANY, north).await;
+
+    let retire = ["prefs", "set", "accept-previous", "false"];
+    world.network.unlocked(&retire).await.unwrap();
+    let north = world.network.satellite(2).unwrap();
+    let mut words = Vec::new();
+    for password in [old.as_str(), "a guess\n"] {
+        north.stop().await.unwrap();
+        fs::write(&held, password).unwrap();
+        north.start().await.unwrap();
+        words.push(refused(north).await);
+    }
+    assert_eq!(
+        words[0], words[1],
+        "{AUTHENTICATED} It is one of many wrong ones now."
+    );
+    let set = [&set[..], &["--code-file", code.to_str().unwrap()]].concat();
+    shown(north.command(), &set).await;
+    connected(ANY, north).await;
+    world.network.stop().await.unwrap();
+}
+
 /// Waits until the primary has refused a site; in which words.
 async fn refused(site: &Site) -> String {
     let client = site.client().await.unwrap();
@@ -205,7 +251,8 @@ async fn the_list_of_servers_to_synchronise_with() {
     // Wrong values are refused with the field, and nothing is added.
     let before = shown(country.world.network.primary_command(), &["sites", "list"]).await;
     let nowhere = add(&country.world, "5", &["--name", "Fifth", "--store", "NOWHERE"]).await;
-    assert_eq!(refusal(&nowhere).0, "RECORD_NOT_FOUND", "{ADD}");
+    let not_there = ("RECORD_NOT_FOUND".to_owned(), vec!["stores".to_owned()]);
+    assert_eq!(refusal(&nowhere), not_there, "{ADD} {nowhere:?}");
     let wrong: [(&str, &str, &[&str]); 4] = [
         (FULL_URL, "url", &["--name", "Fifth", "--url", "west.example.org"]),
         (

@@ -203,3 +203,42 @@ async fn a_port_in_use_is_named() {
         "{fault}"
     );
 }
+
+#[tokio::test]
+async fn a_certain_site_is_known_by_its_certificate_whatever_it_is_called() {
+    let (ours, theirs, clock) = (Network::new("ours"), Network::new("theirs"), Hands::at(NOW));
+    let primary = ours.site(1, &clock);
+    let server = Server::bind(loopback(), &ours.site(7, &clock)).await.unwrap();
+    let posing = theirs.site_trusting(7, &clock, &ours);
+    let posing = Server::bind(loopback(), &posing).await.unwrap();
+    // No name of its certificate.
+    let url = |server: &Server| format!("https://127.0.0.1:{}", server.local_addr().port());
+    let (seventh, eighth) = (sync_id(7), sync_id(8));
+    let dial = |url: &str, site, own: &TlsMaterial| Endpoint::of_site(url, site, own).unwrap();
+    let revocations = crate::Revocations::default();
+    let refusing = primary.clone().refusing(revocations.clone());
+    let (url, elsewhere) = (url(&server), url(&posing));
+    let impostor = dial(&elsewhere, seventh, &primary);
+    let found = with_server(posing, call(&impostor, "/test.Sync/Sync")).await;
+    let fault = found.map(|answer| answer.peer).unwrap_err();
+    assert!(fault.message().contains("another authority"), "{fault}");
+    with_server(server, async {
+        let endpoint = dial(&url, seventh, &refusing);
+        assert_eq!(call(&endpoint, "/test.Sync/Sync").await.unwrap().peer, "site 1");
+        let another = dial(&url, eighth, &primary);
+        for time in 0..2 {
+            let fault = another.connect().await.map(drop).unwrap_err();
+            assert_eq!(fault.reason(), Reason::CERTIFICATE_UNUSABLE, "{time}");
+            assert!(
+                fault.message().contains("not the site that was dialled"),
+                "{fault}"
+            );
+            // A certificate that is replaced changes nothing of that.
+            another.replace(&primary).unwrap();
+        }
+        revocations.replace([("site/7".to_owned(), Timestamp(NOW))].into());
+        let fault = endpoint.connect().await.map(drop).unwrap_err();
+        assert!(fault.message().contains("was revoked"), "{fault}");
+    })
+    .await;
+}

@@ -13,6 +13,7 @@ use super::report::ReportCommand;
 use super::run::Operator;
 use super::status::StatusArgs;
 use super::stock::StockCommand;
+use super::sync_now::SyncNowArgs;
 use super::trace::TraceArgs;
 use super::verify::VerifyArgs;
 
@@ -21,8 +22,8 @@ use super::verify::VerifyArgs;
 pub enum OperatorCommand {
     /// Show how synchronisation stands with each site, and why
     Status(StatusArgs),
-    /// Synchronise at once, whatever the interval
-    SyncNow,
+    /// Synchronise at once, whatever the interval; the primary wakes satellites at their URLs
+    SyncNow(SyncNowArgs),
     /// Show the proof that copies equal their originals (exit code 4 when one differs)
     Verify(VerifyArgs),
     /// Show whether every record is accounted for, by store and receiver (exit code 4 when not)
@@ -55,7 +56,7 @@ impl OperatorCommand {
     pub async fn run(self, operator: &Operator) -> Result<(), Problem> {
         match self {
             OperatorCommand::Status(args) => super::status::run(operator, args).await,
-            OperatorCommand::SyncNow => super::sync_now::run(operator).await,
+            OperatorCommand::SyncNow(args) => super::sync_now::run(operator, args).await,
             OperatorCommand::Verify(args) => super::verify::run(operator, args).await,
             OperatorCommand::Ledger(args) => super::ledger::run(operator, args).await,
             OperatorCommand::Quarantine(args) => super::quarantine::run(operator, args).await,

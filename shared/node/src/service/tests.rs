@@ -211,7 +211,7 @@ async fn diagnostics_answer_in_words() {
     let site = TestSite::primary().await;
     site.item("M1").await;
     let stop = CancellationToken::new();
-    let service = Diagnostics::new(site.store.clone(), SyncControl::default(), stop.clone());
+    let service = Diagnostics::new(site.store.clone(), SyncControl::default(), stop.clone(), None);
     let status = service
         .get_sync_status(Request::new(v1::GetSyncStatusRequest {}))
         .await;

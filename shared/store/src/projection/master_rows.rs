@@ -2,7 +2,8 @@
 
 use sea_orm::Value;
 use supplysync_model::{
-    Assignment, AssignmentState, Item, Name, NameId, Record, Site, SiteSettings, Store, StoreId, Unit, UnitId,
+    Assignment, AssignmentState, Item, Name, NameId, Record, RevokedOperator, Site, SiteSettings, Store,
+    StoreId, Unit, UnitId,
 };
 
 use super::code::{
@@ -121,6 +122,14 @@ pub(super) const SITE_COPY: Table = Table {
     name: "site_copy",
     columns: &["sync_id", "store_id"],
     key: 2,
+    lasting: &[],
+    keep: 0,
+};
+
+pub(super) const REVOKED_OPERATOR: Table = Table {
+    name: "revoked_operator",
+    columns: &["id", "name", "revoked_at", "retired", "epoch", "revision"],
+    key: 1,
     lasting: &[],
     keep: 0,
 };
@@ -254,4 +263,16 @@ pub(super) fn push_settings(rows: &mut Rows, copies: &mut Rows, record: &Record,
     for store in &settings.copies {
         copies.push([i64::from(settings.sync_id.get()).into(), bytes(store.to_bytes())]);
     }
+}
+
+pub(super) fn push_revoked_operator(rows: &mut Rows, record: &Record, revoked: &RevokedOperator) {
+    let [retired, epoch, revision] = version(record);
+    rows.push([
+        bytes(record.key.id.to_bytes()),
+        revoked.name.as_str().into(),
+        revoked.revoked_at.0.into(),
+        retired,
+        epoch,
+        revision,
+    ]);
 }

@@ -23,7 +23,7 @@ use crate::{TxConn, WriteTx};
 use parked::{Why, park, retry_waiting_for, unpark};
 
 pub(crate) use rebuild::{RECORD_COLUMNS, stored_record};
-pub(crate) use schema::SCHEMA;
+pub(crate) use schema::{REVOKED_OPERATORS, SCHEMA};
 
 /// A record just written, for its projection.
 #[derive(Debug, Clone, Copy)]

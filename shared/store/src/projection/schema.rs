@@ -5,6 +5,16 @@
 //! are lower-case text as bytes, so that both databases order and search them alike. Amounts are millionths, dates
 //! Julian days, moments milliseconds. `epoch` and `revision` are the record's etag: lists need no join.
 
+/// Operators whose certificates were revoked, as every site knows them; a later version than the others.
+pub(crate) const REVOKED_OPERATORS: &[&str] = &["CREATE TABLE revoked_operator (
+        id BLOB NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        revoked_at BIGINT NOT NULL,
+        retired BOOLEAN NOT NULL,
+        epoch BIGINT NOT NULL,
+        revision BIGINT NOT NULL
+    )"];
+
 /// The tables, in the order they are made.
 pub(crate) const SCHEMA: &[&str] = &[
     "CREATE TABLE unit (

@@ -19,6 +19,7 @@ pub(super) async fn master(conn: &TxConn, records: &[(&Record, &RecordBody)]) ->
     let mut assignments = Rows::new(&master::ASSIGNMENT);
     let mut settings = Rows::new(&master::SITE_SETTINGS);
     let mut copies = Rows::new(&master::SITE_COPY);
+    let mut revoked = Rows::new(&master::REVOKED_OPERATOR);
     let mut told = Vec::new();
     for (record, body) in records {
         match body {
@@ -34,11 +35,22 @@ pub(super) async fn master(conn: &TxConn, records: &[(&Record, &RecordBody)]) ->
                 told.push(Value::from(i64::from(new.sync_id.get())));
                 master::push_settings(&mut settings, &mut copies, record, new);
             }
+            RecordBody::RevokedOperator(new) => master::push_revoked_operator(&mut revoked, record, new),
             RecordBody::StockLine(_) | RecordBody::Transaction(_) => {}
         }
     }
     delete(conn, "site_copy", "sync_id", told).await?;
-    for rows in [units, items, names, stores, sites, assignments, settings, copies] {
+    for rows in [
+        units,
+        items,
+        names,
+        stores,
+        sites,
+        assignments,
+        settings,
+        copies,
+        revoked,
+    ] {
         rows.upsert(conn).await?;
     }
     Ok(())
@@ -98,6 +110,7 @@ pub(super) fn tables(kind: Kind) -> &'static [(&'static str, &'static str)] {
         Kind::SITE => &[("site", "sync_id")],
         Kind::ASSIGNMENT => &[("store_assignment", "store_id")],
         Kind::SITE_SETTINGS => &[("site_settings", "sync_id"), ("site_copy", "sync_id")],
+        Kind::REVOKED_OPERATOR => &[("revoked_operator", "id")],
         Kind::STOCK_LINE => &[("stock_line", "id")],
         Kind::TRANSACTION => &[
             ("stock_transaction", "id"),

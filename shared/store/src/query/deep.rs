@@ -160,6 +160,7 @@ impl Queries {
                 Kind::NAME => read!(ids, names),
                 Kind::STORE => read!(ids, stores),
                 Kind::ASSIGNMENT => read!(ids, assignments),
+                Kind::REVOKED_OPERATOR => read!(ids, revoked_operators_by_id),
                 Kind::STOCK_LINE => read!(ids, stock_lines),
                 Kind::TRANSACTION => read!(ids, transactions),
                 // As many as there are sites.
@@ -195,6 +196,7 @@ impl Queries {
             (Kind::NAME, "name", "id"),
             (Kind::STORE, "store", "id"),
             (Kind::ASSIGNMENT, "store_assignment", "store_id"),
+            (Kind::REVOKED_OPERATOR, "revoked_operator", "id"),
             (Kind::STOCK_LINE, "stock_line", "id"),
             (Kind::TRANSACTION, "stock_transaction", "id"),
         ];

@@ -9,6 +9,7 @@ mod freshness;
 mod ledger;
 mod master;
 mod master_list;
+mod operators;
 pub(crate) mod page;
 mod progress;
 mod quarantine;

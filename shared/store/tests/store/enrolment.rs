@@ -5,11 +5,13 @@ use supplysync_model::{SyncId, Timestamp};
 use supplysync_store::{JoinTokenRow, Revocation, Store};
 
 use crate::database::Database;
-use crate::sample::site;
+use crate::records::Records;
+use crate::sample::{revoked_operator, site};
 
 crate::on_every_database! {
     a_fresh_token_replaces_the_unused_one;
     the_later_revocation_stays;
+    a_revoked_operator_is_a_record_like_others;
 }
 
 fn token(id: u8, site: SyncId) -> JoinTokenRow {
@@ -73,4 +75,23 @@ async fn the_later_revocation_stays(bed: impl Database) {
         .map(|revocation| (revocation.principal, revocation.revoked_at.0))
         .collect();
     assert_eq!(read, [("operator/ana".into(), 1), ("site/2".into(), 5_000)]);
+}
+
+async fn a_revoked_operator_is_a_record_like_others(bed: impl Database) {
+    let store = bed.site(1).await;
+    store
+        .put(vec![revoked_operator("ana"), revoked_operator("ben")])
+        .await
+        .unwrap();
+    store.put(vec![revoked_operator("ana")]).await.unwrap();
+    let rebuilding = store.write("rebuild", |tx| tx.rebuild_projections().boxed());
+    rebuilding.await.unwrap();
+    let read = store.read("revoked", |tx| {
+        async move { Ok((tx.revoked_operators().await?, tx.verify(true).await?)) }.boxed()
+    });
+    let (revoked, verified) = read.await.unwrap();
+    let mut names: Vec<_> = revoked.iter().map(|operator| operator.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ana", "ben"]);
+    assert_eq!(verified.findings, []);
 }

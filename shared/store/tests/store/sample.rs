@@ -2,9 +2,9 @@
 
 use supplysync_model::{
     Amount, Assignment, AssignmentState, Channel, Epoch, Item, ItemId, ItemType, Kind, Name, NameId,
-    NameRole, RecordId, RecordKey, Site, SiteSettings, StatusChange, StockLine, StockLineId, Store, StoreId,
-    StoreMode, SyncId, Timestamp, Transaction, TransactionId, TransactionLine, TransactionStatus,
-    TransactionType, Unit, UnitId,
+    NameRole, RecordId, RecordKey, RevokedOperator, Site, SiteSettings, StatusChange, StockLine, StockLineId,
+    Store, StoreId, StoreMode, SyncId, Timestamp, Transaction, TransactionId, TransactionLine,
+    TransactionStatus, TransactionType, Unit, UnitId,
 };
 use supplysync_record_codec::RecordBody;
 use uuid::Uuid;
@@ -125,6 +125,13 @@ pub fn settings(number: u16, copies: &[u32]) -> RecordBody {
         interval_minutes: 5,
         live: true,
         copies: copies.iter().map(|store| store_id(*store)).collect(),
+    })
+}
+
+pub fn revoked_operator(name: &str) -> RecordBody {
+    RecordBody::RevokedOperator(RevokedOperator {
+        name: name.to_owned(),
+        revoked_at: Timestamp(1_795_000_000_000),
     })
 }
 

@@ -20,24 +20,26 @@ pub struct AccessRow {
     pub service: &'static str,
     /// Such as `AddSite`.
     pub method: &'static str,
-    /// Whose certificates are accepted: `site`, or roles; `visitor` needs none.
+    /// Whose certificates are accepted: `site`, `primary` (the site), or roles; `visitor` needs none.
     pub callers: Vec<&'static str>,
 }
 
 impl AccessView {
     /// Of these rules.
-    pub fn new(rules: impl Iterator<Item = (&'static str, &'static str, Caller)>) -> AccessView {
-        let calls = rules.map(|(service, method, caller)| AccessRow {
+    pub fn new(rules: impl Iterator<Item = (&'static str, &'static str, &'static [Caller])>) -> AccessView {
+        let words = |caller: &Caller| match caller {
+            Caller::Site => vec!["site"],
+            Caller::Primary => vec!["primary"],
+            // On a port of its own, where a join token or a certificate that may have expired is shown.
+            Caller::Visitor => vec!["visitor"],
+            Caller::Operator(Role::Viewer) => vec!["viewer", "editor", "admin"],
+            Caller::Operator(Role::Editor) => vec!["editor", "admin"],
+            Caller::Operator(Role::Admin) => vec!["admin"],
+        };
+        let calls = rules.map(|(service, method, callers)| AccessRow {
             service,
             method,
-            callers: match caller {
-                Caller::Site => vec!["site"],
-                // On a port of its own, where a join token or a certificate that may have expired is shown.
-                Caller::Visitor => vec!["visitor"],
-                Caller::Operator(Role::Viewer) => vec!["viewer", "editor", "admin"],
-                Caller::Operator(Role::Editor) => vec!["editor", "admin"],
-                Caller::Operator(Role::Admin) => vec!["admin"],
-            },
+            callers: callers.iter().flat_map(words).collect(),
         });
         AccessView {
             calls: calls.collect(),

@@ -8,9 +8,12 @@ mod verify;
 mod watch;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
+use supplysync_api::fields::{one, sync_id};
 use supplysync_api::v1;
 use supplysync_api::v1::diagnostics_service_server::DiagnosticsService;
+use supplysync_model::Fault;
 use supplysync_store::Store as RecordStore;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::request::{answer, caller};
 use crate::session::SyncControl;
+use crate::wake::Wake;
 
 /// The handler.
 #[derive(Clone)]
@@ -25,12 +29,58 @@ pub struct Diagnostics {
     store: RecordStore,
     control: SyncControl,
     stop: CancellationToken,
+    wake: Option<Arc<dyn Wake>>,
 }
 
 impl Diagnostics {
-    /// On a store and its sessions; `stop` ends the streams when the service stops.
-    pub fn new(store: RecordStore, control: SyncControl, stop: CancellationToken) -> Diagnostics {
-        Diagnostics { store, control, stop }
+    /// On a store and its sessions; `stop` ends the streams when the service stops. A primary wakes satellites.
+    pub fn new(
+        store: RecordStore,
+        control: SyncControl,
+        stop: CancellationToken,
+        wake: Option<Arc<dyn Wake>>,
+    ) -> Diagnostics {
+        Diagnostics {
+            store,
+            control,
+            stop,
+            wake,
+        }
+    }
+
+    async fn synchronise(&self, request: v1::SyncNowRequest) -> Result<v1::SyncNowResponse, Fault> {
+        let only = match request.sync_id {
+            0 => None,
+            number => Some(one("sync_id", sync_id(number))?),
+        };
+        let Some(wake) = &self.wake else {
+            if only.is_some() {
+                return Err(Fault::field(
+                    "sync_id",
+                    "only the primary wakes other sites: ask there",
+                ));
+            }
+            self.control.sync_now();
+            return Ok(v1::SyncNowResponse {
+                message: "a session with the primary is under way or starts now: GetSyncStatus shows it"
+                    .to_owned(),
+                sites: Vec::new(),
+            });
+        };
+        self.control.sync_now();
+        let woken = wake.wake(only).await?;
+        let sites = woken.into_iter().map(|woken| v1::WokenSite {
+            sync_id: woken.site.get().into(),
+            name: woken.name,
+            reached: woken.reached,
+            message: woken.words,
+        });
+        Ok(v1::SyncNowResponse {
+            message:
+                "the sessions that are open look again; a satellite that was not reached dials by itself"
+                    .to_owned(),
+            sites: sites.collect(),
+        })
     }
 }
 
@@ -57,21 +107,9 @@ impl DiagnosticsService for Diagnostics {
 
     async fn sync_now(
         &self,
-        _: Request<v1::SyncNowRequest>,
+        request: Request<v1::SyncNowRequest>,
     ) -> Result<Response<v1::SyncNowResponse>, Status> {
-        self.control.sync_now();
-        let message = match self.store.sync_id().is_primary() {
-            true => {
-                "the sessions that are open look again; a satellite that is not connected dials by itself"
-            }
-            false => "a session with the primary is under way or starts now: GetSyncStatus shows it",
-        };
-        answer(
-            "SyncNow",
-            Ok(v1::SyncNowResponse {
-                message: message.to_owned(),
-            }),
-        )
+        answer("SyncNow", self.synchronise(request.into_inner()).await)
     }
 
     async fn list_channels(

@@ -4,6 +4,7 @@
 pub(crate) mod assignment;
 pub(crate) mod item;
 pub(crate) mod name;
+pub(crate) mod revoked_operator;
 pub(crate) mod site;
 pub(crate) mod site_copy;
 pub(crate) mod site_settings;
