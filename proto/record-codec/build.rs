@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const FILES: [&str; 3] = ["master", "site", "stock"];
+const FILES: [&str; 4] = ["master", "proposal", "site", "stock"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files = FILES.map(|name| format!("../supplysync/record/v1/{name}.proto"));

@@ -9,6 +9,7 @@ pub mod later;
 pub mod patience;
 pub mod plan;
 pub mod preferences;
+mod proposals;
 pub mod renewal;
 pub mod rhythm;
 pub mod shut_out;

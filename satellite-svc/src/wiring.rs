@@ -113,6 +113,10 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let watching = foundation.users.track_future(watching);
     tasks.spawn("move patience", OnEnd::Critical, watching);
 
+    let answering = crate::proposals::watch(foundation.store.clone(), stop.clone());
+    let answering = foundation.users.track_future(answering);
+    tasks.spawn("answer proposals", OnEnd::Critical, answering);
+
     let routes = foundation.routes(&[], book, None)?;
     foundation.serve(routes.routes());
     Ok(())

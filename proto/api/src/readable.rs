@@ -100,6 +100,16 @@ pub fn readable_body(body: &RecordBody) -> Struct {
             ("name", text(&revoked.name)),
             ("revoked_at", text(revoked.revoked_at)),
         ]),
+        RecordBody::Proposal(proposal) => object([
+            ("id", text(proposal.id)),
+            ("owner", text(proposal.owner)),
+            ("change", text(proposal.change.key)),
+            ("channel", text(proposal.change.channel)),
+            ("from_site", text(proposal.from_site)),
+            ("reason", text(&proposal.reason)),
+            ("proposed_by", text(&proposal.proposed_by)),
+            ("note", text(&proposal.note)),
+        ]),
         RecordBody::StockLine(line) => object([
             ("id", text(line.id)),
             ("store_id", text(line.store)),

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use prost::Message;
 use supplysync_model::{
-    Assignment, Channel, Item, Kind, Name, Record, RecordId, RecordKey, RevokedOperator, Site, SiteSettings,
-    StockLine, Store, Transaction, Unit,
+    Assignment, Channel, Item, Kind, Name, Proposal, Record, RecordId, RecordKey, RevokedOperator, Site,
+    SiteSettings, StockLine, Store, Transaction, Unit,
 };
 
 use crate::field::Field;
-use crate::{CodecError, master, site, stock};
+use crate::{CodecError, master, proposal, site, stock};
 
 /// The content of a record of a kind that this version knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum RecordBody {
     SiteSettings(SiteSettings),
     /// Kind 8.
     RevokedOperator(RevokedOperator),
+    /// Kind 9.
+    Proposal(Box<Proposal>),
     /// Kind 20.
     StockLine(StockLine),
     /// Kind 21.
@@ -40,7 +42,11 @@ pub enum RecordBody {
 pub const fn known_schema(kind: Kind) -> Option<u32> {
     match kind {
         Kind::UNIT | Kind::ITEM | Kind::NAME | Kind::STORE | Kind::SITE | Kind::ASSIGNMENT => Some(1),
-        Kind::SITE_SETTINGS | Kind::REVOKED_OPERATOR | Kind::STOCK_LINE | Kind::TRANSACTION => Some(1),
+        Kind::SITE_SETTINGS
+        | Kind::REVOKED_OPERATOR
+        | Kind::PROPOSAL
+        | Kind::STOCK_LINE
+        | Kind::TRANSACTION => Some(1),
         _ => None,
     }
 }
@@ -57,6 +63,7 @@ impl RecordBody {
             RecordBody::Assignment(_) => Kind::ASSIGNMENT,
             RecordBody::SiteSettings(_) => Kind::SITE_SETTINGS,
             RecordBody::RevokedOperator(_) => Kind::REVOKED_OPERATOR,
+            RecordBody::Proposal(_) => Kind::PROPOSAL,
             RecordBody::StockLine(_) => Kind::STOCK_LINE,
             RecordBody::Transaction(_) => Kind::TRANSACTION,
         }
@@ -73,6 +80,7 @@ impl RecordBody {
             RecordBody::Assignment(assignment) => assignment.store.into(),
             RecordBody::SiteSettings(settings) => settings.sync_id.into(),
             RecordBody::RevokedOperator(revoked) => site::operator_id(&revoked.name),
+            RecordBody::Proposal(proposal) => proposal.id,
             RecordBody::StockLine(line) => line.id.into(),
             RecordBody::Transaction(transaction) => transaction.id.into(),
         };
@@ -93,6 +101,7 @@ impl RecordBody {
             | RecordBody::Assignment(_)
             | RecordBody::RevokedOperator(_) => Channel::Master,
             RecordBody::SiteSettings(settings) => Channel::Site(settings.sync_id),
+            RecordBody::Proposal(proposal) => Channel::Site(proposal.owner),
             RecordBody::StockLine(line) => Channel::StoreStock(line.store),
             RecordBody::Transaction(transaction) => Channel::StoreHistory(transaction.store),
         }
@@ -109,6 +118,7 @@ impl RecordBody {
             RecordBody::Assignment(assignment) => site::assignment_to_wire(assignment).encode_to_vec(),
             RecordBody::SiteSettings(settings) => site::settings_to_wire(settings).encode_to_vec(),
             RecordBody::RevokedOperator(revoked) => site::revoked_operator_to_wire(revoked).encode_to_vec(),
+            RecordBody::Proposal(put) => proposal::proposal_to_wire(put).encode_to_vec(),
             RecordBody::StockLine(line) => stock::stock_line_to_wire(line).encode_to_vec(),
             RecordBody::Transaction(transaction) => stock::transaction_to_wire(transaction).encode_to_vec(),
         };
@@ -140,6 +150,7 @@ impl RecordBody {
             Kind::ASSIGNMENT => read(body, site::assignment).map(RecordBody::Assignment),
             Kind::SITE_SETTINGS => read(body, site::settings).map(RecordBody::SiteSettings),
             Kind::REVOKED_OPERATOR => read(body, site::revoked_operator).map(RecordBody::RevokedOperator),
+            Kind::PROPOSAL => read(body, proposal::proposal).map(|put| RecordBody::Proposal(Box::new(put))),
             Kind::STOCK_LINE => read(body, stock::stock_line).map(RecordBody::StockLine),
             Kind::TRANSACTION => read(body, stock::transaction).map(RecordBody::Transaction),
             _ => return Err(CodecError::UnknownKind(kind)),

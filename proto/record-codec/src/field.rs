@@ -35,7 +35,7 @@ macro_rules! ids {
     )*};
 }
 
-ids!(UnitId ItemId NameId StoreId StockLineId TransactionId);
+ids!(UnitId ItemId NameId StoreId StockLineId TransactionId RecordId);
 
 /// A text. None holds U+0000: one of the databases can't keep it, and whoever met it there would never get past it.
 pub(crate) fn text(name: &str, text: String) -> Field<String> {

@@ -5,6 +5,7 @@ mod body;
 mod error;
 mod field;
 mod master;
+mod proposal;
 mod site;
 mod stock;
 mod wire;

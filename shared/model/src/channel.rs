@@ -52,7 +52,7 @@ impl Channel {
             | Kind::SITE
             | Kind::ASSIGNMENT
             | Kind::REVOKED_OPERATOR => self == Channel::Master,
-            Kind::SITE_SETTINGS => matches!(self, Channel::Site(_)),
+            Kind::SITE_SETTINGS | Kind::PROPOSAL => matches!(self, Channel::Site(_)),
             Kind::STOCK_LINE => matches!(self, Channel::StoreStock(_)),
             Kind::TRANSACTION => matches!(self, Channel::StoreHistory(_)),
             _ => true,

@@ -83,6 +83,10 @@ reasons! {
     QUARANTINE_NOT_FOUND;
     /// The site that has the store holds the quarantined change itself.
     QUARANTINE_OF_OWNER;
+    /// The quarantined change was put to the owner, who has not answered.
+    QUARANTINE_PROPOSED;
+    /// No owner could write what the quarantined change says.
+    QUARANTINE_NOT_ACCEPTABLE;
     /// Only its owner may send this record.
     NOT_OWNER;
     /// The record does not belong in that channel.

@@ -23,13 +23,15 @@ impl Kind {
     pub const SITE_SETTINGS: Kind = Kind(7);
     /// An operator whose certificates were revoked.
     pub const REVOKED_OPERATOR: Kind = Kind(8);
+    /// A quarantined change put to the site where its store is active.
+    pub const PROPOSAL: Kind = Kind(9);
     /// A stock line.
     pub const STOCK_LINE: Kind = Kind(20);
     /// A transaction with its lines.
     pub const TRANSACTION: Kind = Kind(21);
 
     /// Every kind this version knows, in order.
-    pub const KNOWN: [Kind; 10] = [
+    pub const KNOWN: [Kind; 11] = [
         Kind::UNIT,
         Kind::ITEM,
         Kind::NAME,
@@ -38,6 +40,7 @@ impl Kind {
         Kind::ASSIGNMENT,
         Kind::SITE_SETTINGS,
         Kind::REVOKED_OPERATOR,
+        Kind::PROPOSAL,
         Kind::STOCK_LINE,
         Kind::TRANSACTION,
     ];
@@ -53,6 +56,7 @@ impl Kind {
             Kind::ASSIGNMENT => "assignment",
             Kind::SITE_SETTINGS => "site settings",
             Kind::REVOKED_OPERATOR => "revoked operator",
+            Kind::PROPOSAL => "proposal",
             Kind::STOCK_LINE => "stock line",
             Kind::TRANSACTION => "transaction",
             _ => return None,

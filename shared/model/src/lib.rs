@@ -11,6 +11,7 @@ mod kind;
 pub mod limits;
 mod lineage;
 mod master;
+mod proposal;
 mod random;
 mod record;
 mod site;
@@ -25,6 +26,7 @@ pub use id::{IdParseError, ItemId, NameId, RecordId, StockLineId, StoreId, SyncI
 pub use kind::Kind;
 pub use lineage::{Chain, Checkpoint, Incarnation};
 pub use master::{Item, ItemType, Name, NameRole, Store, StoreMode, Unit, VenCategory};
+pub use proposal::{Offer, Proposal, ProposalAnswer, ReportSubject, SiteReport};
 pub use random::{Random, uuid_v7};
 pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
 pub use site::{

@@ -10,7 +10,7 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 
 use crate::connect::Pools;
 use crate::fault::database;
-use crate::{NewIdentity, enrolment, moves, projection, raw, schema};
+use crate::{NewIdentity, enrolment, moves, projection, proposal, raw, schema};
 
 /// "Ssyn": SQLite's application_id of our files.
 const APPLICATION_ID: i32 = 0x5373_796e;
@@ -24,6 +24,7 @@ const MIGRATIONS: &[&[&str]] = &[
     moves::SCHEMA,
     enrolment::SCHEMA,
     projection::REVOKED_OPERATORS,
+    proposal::SCHEMA,
 ];
 
 /// What a database holds.

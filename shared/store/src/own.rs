@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bytes::Bytes;
 use supplysync_model::limits::MAX_BODY_BYTES;
 use supplysync_model::{
-    Assignment, Channel, Epoch, Fault, FaultCode, Reason, Record, RecordHash, RecordKey, Seq, StoreId, SyncId,
+    Assignment, Channel, Epoch, Fault, FaultCode, Kind, Reason, Record, RecordHash, RecordKey, Seq, StoreId,
+    SyncId,
 };
 use supplysync_record_codec::{RecordBody, known_schema};
 use supplysync_sync_core::{may_write, seal};
@@ -203,7 +204,9 @@ fn check_version(change: &OwnChange, old: Option<&Held>) -> Result<(), Fault> {
 fn record(change: &OwnChange, channel: Channel, site: SyncId, epoch: Epoch) -> Result<Record, Fault> {
     let key = change.body.key();
     let (schema, body) = change.body.encode();
-    let body = if change.deleted && channel.store().is_some() {
+    // Nothing refers to a proposal, and it quotes store data.
+    let leaves_nothing = channel.store().is_some() || key.kind == Kind::PROPOSAL;
+    let body = if change.deleted && leaves_nothing {
         Bytes::new()
     } else {
         body

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use supplysync_model::{Fault, Reason, Record, RecordHash, RecordKey, SyncId};
+use sea_orm::Value;
+use supplysync_model::{Fault, Reason, Record, RecordHash, RecordKey, SyncId, Timestamp};
 use supplysync_sync_core::Refusal;
 use uuid::Uuid;
 
@@ -70,23 +71,26 @@ impl WriteTx {
                 continue;
             }
             let channel = self.number_channel(record.channel).await?;
-            rows.push([
-                self.new_id().as_bytes().to_vec().into(),
-                i32::from(record.key.kind.0).into(),
-                record.key.id.to_bytes().to_vec().into(),
-                channel.into(),
-                i32::from(from.get()).into(),
-                reason.0.into(),
-                self.now().0.into(),
-                i32::from(record.origin_site.get()).into(),
-                (record.epoch.packed() as i64).into(),
-                (record.revision as i64).into(),
-                (record.schema as i32).into(),
-                record.deleted.into(),
-                record.hash.0.to_vec().into(),
-                record.body.to_vec().into(),
-            ]);
+            rows.push(row(self.new_id(), channel, *from, reason.0, self.now(), record));
         }
+        rows.upsert(self.conn()).await
+    }
+
+    /// Keeps a change that a satellite hands over, under the id that it has there, unless it is in open quarantine already.
+    pub(crate) async fn keep_offered(
+        &mut self,
+        id: Uuid,
+        from: SyncId,
+        reason: &str,
+        change: &Record,
+    ) -> Result<(), Fault> {
+        let known = self.open_versions([change.key]).await?;
+        if known.contains(&(change.key, change.hash)) {
+            return Ok(());
+        }
+        let channel = self.number_channel(change.channel).await?;
+        let mut rows = Rows::new(&QUARANTINE);
+        rows.push(row(id, channel, from, reason, self.now(), change));
         rows.upsert(self.conn()).await
     }
 
@@ -154,4 +158,23 @@ impl WriteTx {
         }
         Ok(open)
     }
+}
+
+fn row(id: Uuid, channel: i32, from: SyncId, reason: &str, at: Timestamp, record: &Record) -> [Value; 14] {
+    [
+        id.as_bytes().to_vec().into(),
+        i32::from(record.key.kind.0).into(),
+        record.key.id.to_bytes().to_vec().into(),
+        channel.into(),
+        i32::from(from.get()).into(),
+        reason.into(),
+        at.0.into(),
+        i32::from(record.origin_site.get()).into(),
+        (record.epoch.packed() as i64).into(),
+        (record.revision as i64).into(),
+        (record.schema as i32).into(),
+        record.deleted.into(),
+        record.hash.0.to_vec().into(),
+        record.body.to_vec().into(),
+    ]
 }

@@ -1,10 +1,11 @@
 //! What goes into a session machine and what comes out. The services' driver and the simulator both speak this.
 
 use supplysync_model::{
-    Channel, Checkpoint, Digest, Fault, Incarnation, MoveReport, Seq, StoreId, SyncId, Timestamp,
+    Channel, Checkpoint, Digest, Fault, Incarnation, ReportSubject, Seq, SiteReport, StoreId, SyncId,
+    Timestamp,
 };
 
-use crate::{Cursor, Hello, MoveNoted, Page, Part, Refusal, Refused, Served};
+use crate::{Cursor, Hello, Page, Part, Refusal, Refused, ReportNoted, Served};
 
 /// Numbers the operations of one session; a completion with an old number is ignored.
 pub type OpId = u64;
@@ -122,13 +123,13 @@ pub struct PeerState {
     pub refuse: Option<Refused>,
 }
 
-/// What a satellite has to do and to say about moves; one read, in which it promises what it says.
+/// What a satellite has to tell beside its records, and to do about moves; one read, in which it promises what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MovesRead {
+pub struct ReportsRead {
     /// The channels to push now, in rank order.
     pub push: Vec<Channel>,
-    /// What it answers to the moves that concern it.
-    pub reports: Vec<MoveReport>,
+    /// What it answers to the moves that concern it, and whatever else the primary has not noted yet.
+    pub reports: Vec<SiteReport>,
     /// Stores on their way to this site: their channels must be served before it can answer.
     pub awaited: Vec<StoreId>,
     /// Whether a store is on its way from or to this site, so that what comes or is acknowledged may be the cue.
@@ -169,10 +170,10 @@ pub enum Input<M> {
     AckRecorded(OpId),
     /// The cursors are forgotten, after [`Effect::Forget`] (satellite only).
     Forgotten(OpId),
-    /// What there is to say about moves, after [`Effect::ReadMoves`] (satellite only).
-    MovesRead(OpId, MovesRead),
-    /// A report is durable, after [`Effect::RecordMove`] (primary only).
-    MoveRecorded(OpId, MoveNoted),
+    /// What there is to tell, after [`Effect::ReadReports`] (satellite only).
+    ReportsRead(OpId, ReportsRead),
+    /// A report is durable, after [`Effect::RecordReport`] (primary only).
+    ReportRecorded(OpId, ReportNoted),
     /// An operation failed.
     Failed(OpId, Fault),
     /// The channels to serve (primary) or to push (satellite) have changed.
@@ -210,10 +211,11 @@ pub enum Effect<M> {
     /// Forget the cursors of channels no longer served (satellite only); answered by [`Input::Forgotten`], because
     /// what comes next may begin one of them afresh.
     Forget(OpId, Vec<Channel>),
-    /// Read what there is to say about moves; what is promised by it is durable (satellite only).
-    ReadMoves(OpId),
-    /// Store a report on a move, and hand the store over if nothing is missing (primary only).
-    RecordMove(OpId, MoveReport),
+    /// Store that the primary has noted these, and read what there is to tell; what is promised by that is durable
+    /// (satellite only).
+    ReadReports(OpId, Vec<ReportSubject>),
+    /// Store a report, and draw the conclusions: hand a store over if nothing is missing (primary only).
+    RecordReport(OpId, SiteReport),
     /// (Re)arm a timer, at a time of the machine's clock.
     SetTimer(TimerId, Timestamp),
     /// Disarm it.

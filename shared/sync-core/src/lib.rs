@@ -19,12 +19,12 @@ pub use chain::{Salt, extend_chain};
 pub use cursor::Cursor;
 pub use decide::{Refusal, Tenure, Verdict, decide_pull, decide_push, may_write, tenure_matters};
 pub use effect::{
-    ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, MovesRead,
-    OpId, PageRequest, PeerState, Report, TimerId,
+    ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, OpId,
+    PageRequest, PeerState, Report, ReportsRead, TimerId,
 };
 pub use hash::{BUCKETS, body_hash, bucket_of, record_hash, seal};
 pub use message::{
-    Ack, ChannelAck, Hello, MoveNoted, PrimaryMessage, Refused, SatelliteMessage, Served, Welcome,
+    Ack, ChannelAck, Hello, PrimaryMessage, Refused, ReportNoted, SatelliteMessage, Served, Welcome,
 };
 pub use part::{Batch, OwnerProof, Page, Part};
 pub use session::{Mode, SessionLimits, primary, satellite};

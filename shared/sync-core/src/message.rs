@@ -1,6 +1,6 @@
 //! What the two ends say to each other. The wire form is in the `.proto` files; these are the same words, checked.
 
-use supplysync_model::{Channel, Checkpoint, Digest, Incarnation, MoveReport, Seq, StoreId, SyncId};
+use supplysync_model::{Channel, Checkpoint, Digest, Incarnation, ReportSubject, Seq, SiteReport, SyncId};
 
 use crate::{Batch, Cursor, Refusal};
 
@@ -100,13 +100,11 @@ pub struct Ack {
     pub head: Checkpoint,
 }
 
-/// A report on a move is durable at the primary.
+/// A satellite's report is durable at the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MoveNoted {
-    /// The store.
-    pub store: StoreId,
-    /// The version that the report answered.
-    pub version: u64,
+pub struct ReportNoted {
+    /// What it was about.
+    pub subject: ReportSubject,
     /// The primary's head once it has drawn its conclusion: a session that ends by itself waits for it.
     pub seq: Seq,
 }
@@ -127,8 +125,8 @@ pub enum SatelliteMessage {
     Batch(Batch),
     /// Acknowledges a pull.
     Ack(Ack),
-    /// Answers a step of a move; one at a time.
-    Move(MoveReport),
+    /// Tells what is not a record; one at a time.
+    Report(SiteReport),
     /// Still here.
     Heartbeat,
     /// Ends in order.
@@ -150,8 +148,8 @@ pub enum PrimaryMessage {
     Batch(Batch),
     /// Acknowledges a push.
     Ack(Ack),
-    /// Acknowledges a report on a move.
-    MoveNoted(MoveNoted),
+    /// Acknowledges a report.
+    Noted(ReportNoted),
     /// Still here.
     Heartbeat,
     /// Ends in order.

@@ -1,4 +1,4 @@
-//! `quarantine`: changes that were refused and put aside; looking at them, and giving one up.
+//! `quarantine`: changes that were refused and put aside; looking at them, and deciding on one.
 
 use clap::{Args, Subcommand};
 use supplysync_api::v1::diagnostics_service_client::DiagnosticsServiceClient;
@@ -7,7 +7,7 @@ use supplysync_model::{Fault, FaultCode, Reason};
 
 use super::problem::Problem;
 use super::run::{Operator, PAGE_SIZE};
-use super::view::{QuarantineView, QuarantinedChange, QuarantinedView};
+use super::view::{DecidedView, QuarantineView, QuarantinedChange, QuarantinedView};
 
 /// What can be done with changes in quarantine; without a word, they are listed.
 #[derive(Debug, Args)]
@@ -29,15 +29,21 @@ enum QuarantineCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Have the owner write what one says (for admins; on the primary it is put to the site where the store is active)
+    Accept(DecideArgs),
     /// Give one up: it is applied nowhere (for admins; what it said stays in the audit log)
-    Discard {
-        /// Its id, from the list
-        #[arg(value_name = "ID")]
-        id: String,
-        /// Why, for who reads the audit log later
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-        note: String,
-    },
+    Discard(DecideArgs),
+}
+
+/// On which change, and why.
+#[derive(Debug, Args)]
+struct DecideArgs {
+    /// Its id, from the list
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Why, for who reads the audit log later
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    note: String,
 }
 
 /// Of which stores.
@@ -54,7 +60,8 @@ pub async fn run(operator: &Operator, args: QuarantineArgs) -> Result<(), Proble
         None => list(operator, args.list).await,
         Some(QuarantineCommand::List(args)) => list(operator, args).await,
         Some(QuarantineCommand::Show { id }) => show(operator, id).await,
-        Some(QuarantineCommand::Discard { id, note }) => discard(operator, id, note).await,
+        Some(QuarantineCommand::Accept(args)) => decide(operator, args, QuarantineResolution::Accept).await,
+        Some(QuarantineCommand::Discard(args)) => decide(operator, args, QuarantineResolution::Discard).await,
     }
 }
 
@@ -94,15 +101,20 @@ async fn show(operator: &Operator, id: String) -> Result<(), Problem> {
     operator.output.answer(&QuarantinedView(found.into()))
 }
 
-async fn discard(operator: &Operator, id: String, note: String) -> Result<(), Problem> {
+async fn decide(
+    operator: &Operator,
+    args: DecideArgs,
+    resolution: QuarantineResolution,
+) -> Result<(), Problem> {
     let mut client = DiagnosticsServiceClient::new(operator.connect().await?);
     let request = ResolveQuarantineRequest {
-        id,
-        resolution: QuarantineResolution::Discard.into(),
-        note,
+        id: args.id,
+        resolution: resolution.into(),
+        note: args.note,
     };
     let answer = client.resolve_quarantine(request).await?.into_inner();
-    operator
-        .output
-        .answer(&QuarantinedView(answer.change.unwrap_or_default().into()))
+    operator.output.answer(&DecidedView {
+        outcome: answer.outcome,
+        change: answer.change.unwrap_or_default().into(),
+    })
 }

@@ -1,6 +1,7 @@
 //! Use cases: what a person or program asks a site to do, as one transaction each. Rules are pure and beside them;
 //! wire formats live in `service`, SQL in `store`.
 
+pub mod accepted;
 pub mod authorisation;
 pub mod caller;
 pub mod import;
@@ -12,6 +13,7 @@ pub mod master_rules;
 pub mod ownership;
 pub mod preferences;
 pub mod problems;
+pub mod proposals;
 pub mod quarantine;
 mod refusals;
 pub mod stock_line;

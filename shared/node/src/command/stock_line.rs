@@ -25,26 +25,34 @@ pub async fn update(
     store
         .write("update stock line", move |tx| {
             let change = change.clone();
-            Box::pin(async move {
-                let before = current(tx, id, expected).await?;
-                let mut asked = before.clone();
-                change(&mut asked);
-                let line = StockLine {
-                    location_code: asked.location_code,
-                    on_hold: asked.on_hold,
-                    sell_price: asked.sell_price,
-                    ..before
-                };
-                let mut problems = Problems::default();
-                problems.text("location_code", &line.location_code, TextLimit::LINE);
-                if line.sell_price.is_negative() {
-                    problems.invalid("sell_price", "must not be negative");
-                }
-                problems.finish()?;
-                put(tx, line, false, expected).await
-            })
+            Box::pin(async move { revise(tx, id, expected, change.as_ref()).await })
         })
         .await
+}
+
+/// The same in a transaction under way.
+pub(super) async fn revise(
+    tx: &mut WriteTx,
+    id: StockLineId,
+    expected: Option<Etag>,
+    change: &(dyn Fn(&mut StockLine) + Send + Sync),
+) -> Result<Versioned<StockLine>, Fault> {
+    let before = current(tx, id, expected).await?;
+    let mut asked = before.clone();
+    change(&mut asked);
+    let line = StockLine {
+        location_code: asked.location_code,
+        on_hold: asked.on_hold,
+        sell_price: asked.sell_price,
+        ..before
+    };
+    let mut problems = Problems::default();
+    problems.text("location_code", &line.location_code, TextLimit::LINE);
+    if line.sell_price.is_negative() {
+        problems.invalid("sell_price", "must not be negative");
+    }
+    problems.finish()?;
+    put(tx, line, false, expected).await
 }
 
 /// Deletes a stock line that holds nothing.
@@ -55,22 +63,29 @@ pub async fn delete(
 ) -> Result<Versioned<StockLine>, Fault> {
     store
         .write("delete stock line", move |tx| {
-            Box::pin(async move {
-                let line = current(tx, id, expected).await?;
-                if !line.packs_total.is_zero() {
-                    return Err(Fault::new(
-                        FaultCode::FailedPrecondition,
-                        Reason::STOCK_LINE_NOT_EMPTY,
-                        format!(
-                            "the stock line still holds {} packs: issue them or write them off first",
-                            line.packs_total
-                        ),
-                    ));
-                }
-                put(tx, line, true, expected).await
-            })
+            Box::pin(async move { remove(tx, id, expected).await })
         })
         .await
+}
+
+/// The same in a transaction under way.
+pub(super) async fn remove(
+    tx: &mut WriteTx,
+    id: StockLineId,
+    expected: Option<Etag>,
+) -> Result<Versioned<StockLine>, Fault> {
+    let line = current(tx, id, expected).await?;
+    if !line.packs_total.is_zero() {
+        return Err(Fault::new(
+            FaultCode::FailedPrecondition,
+            Reason::STOCK_LINE_NOT_EMPTY,
+            format!(
+                "the stock line still holds {} packs: issue them or write them off first",
+                line.packs_total
+            ),
+        ));
+    }
+    put(tx, line, true, expected).await
 }
 
 /// Reads a stock line of a store that this site holds.

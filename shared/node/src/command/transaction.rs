@@ -67,7 +67,7 @@ pub async fn update(
             let revision = revision.clone();
             Box::pin(async move {
                 let before = current(tx, id, expected).await?;
-                let mut draft = as_draft(&before);
+                let mut draft = TransactionDraft::of(&before);
                 revision(&mut draft);
                 let wanted = Wanted::by_draft(&draft).and(Wanted::by_transaction(&before));
                 let facts = facts(tx, before.store, wanted).await?;
@@ -171,7 +171,7 @@ async fn current(tx: &WriteTx, id: TransactionId, expected: Option<Etag>) -> Res
 
 /// What must be looked up for a step.
 #[derive(Debug, Default)]
-struct Wanted {
+pub(super) struct Wanted {
     items: BTreeSet<ItemId>,
     stock: BTreeSet<StockLineId>,
     names: BTreeSet<NameId>,
@@ -189,7 +189,7 @@ impl Wanted {
         }
     }
 
-    fn by_transaction(transaction: &Transaction) -> Wanted {
+    pub(super) fn by_transaction(transaction: &Transaction) -> Wanted {
         Wanted {
             items: transaction.lines.iter().map(|line| line.item).collect(),
             stock: transaction
@@ -202,7 +202,7 @@ impl Wanted {
         }
     }
 
-    fn and(mut self, other: Wanted) -> Wanted {
+    pub(super) fn and(mut self, other: Wanted) -> Wanted {
         self.items.extend(other.items);
         self.stock.extend(other.stock);
         self.names.extend(other.names);
@@ -211,7 +211,7 @@ impl Wanted {
     }
 }
 
-async fn facts(tx: &WriteTx, at: StoreId, wanted: Wanted) -> Result<Facts, Fault> {
+pub(super) async fn facts(tx: &WriteTx, at: StoreId, wanted: Wanted) -> Result<Facts, Fault> {
     let store = master::get::<Store>(tx, at.into()).await?.ok_or_else(|| {
         kept::not_found(RecordKey {
             kind: Kind::STORE,
@@ -234,7 +234,11 @@ async fn facts(tx: &WriteTx, at: StoreId, wanted: Wanted) -> Result<Facts, Fault
     })
 }
 
-async fn write(tx: &mut WriteTx, effect: Effect, expected: Option<Etag>) -> Result<Stepped, Fault> {
+pub(super) async fn write(
+    tx: &mut WriteTx,
+    effect: Effect,
+    expected: Option<Etag>,
+) -> Result<Stepped, Fault> {
     let stock = effect.stock.into_iter().map(|line| OwnChange {
         body: RecordBody::StockLine(line),
         deleted: false,
@@ -262,28 +266,6 @@ async fn write(tx: &mut WriteTx, effect: Effect, expected: Option<Etag>) -> Resu
         },
         warnings: effect.warnings,
     })
-}
-
-fn as_draft(transaction: &Transaction) -> TransactionDraft {
-    let lines = transaction.lines.iter().map(|line| stock_rules::DraftLine {
-        item: Some(line.item),
-        stock_line: line.stock_line,
-        batch: line.batch.clone(),
-        expiry_date: line.expiry_date,
-        packs: line.packs,
-        pack_size: Some(line.pack_size),
-        cost_price: Some(line.cost_price),
-        sell_price: Some(line.sell_price),
-        note: line.note.clone(),
-    });
-    TransactionDraft {
-        transaction_type: transaction.transaction_type,
-        other_party: transaction.other_party,
-        patient_reference: transaction.patient_reference.clone(),
-        their_reference: transaction.their_reference.clone(),
-        comment: transaction.comment.clone(),
-        lines: lines.collect(),
-    }
 }
 
 fn act(tx: &WriteTx, caller: Caller) -> Act {

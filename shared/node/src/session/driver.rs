@@ -272,7 +272,7 @@ impl<M: Machine> Running<M> {
             Ok((_, false)) => Event::Input(Input::Fenced),
             Ok((routing, true)) => {
                 let channels = routing.channels();
-                if self.routed.as_ref() == Some(&channels) {
+                if self.routed.as_ref() == Some(&channels) && !routing.to_tell {
                     return Event::Nothing;
                 }
                 self.routed = Some(channels);

@@ -29,8 +29,8 @@ pub(super) enum Work {
     Apply(ApplyRequest),
     RecordAck(supplysync_sync_core::Ack),
     Forget(Vec<supplysync_model::Channel>),
-    ReadMoves,
-    RecordMove(supplysync_model::MoveReport),
+    ReadReports(Vec<supplysync_model::ReportSubject>),
+    RecordReport(supplysync_model::SiteReport),
 }
 
 /// The work in an effect if it is one for the store, else the effect.
@@ -48,8 +48,8 @@ pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
         Effect::Apply(op, request) => (op, Work::Apply(request)),
         Effect::RecordAck(op, ack) => (op, Work::RecordAck(ack)),
         Effect::Forget(op, channels) => (op, Work::Forget(channels)),
-        Effect::ReadMoves(op) => (op, Work::ReadMoves),
-        Effect::RecordMove(op, report) => (op, Work::RecordMove(report)),
+        Effect::ReadReports(op, noted) => (op, Work::ReadReports(noted)),
+        Effect::RecordReport(op, report) => (op, Work::RecordReport(report)),
         other => return Err(other),
     })
 }
@@ -106,10 +106,10 @@ impl Operations {
                 store.forget_channels(channels).await?;
                 Input::Forgotten(op)
             }
-            Work::ReadMoves => Input::MovesRead(op, store.read_moves().await?),
-            Work::RecordMove(report) => {
-                let noted = store.record_move(self.peer, self.session, report).await?;
-                Input::MoveRecorded(op, noted)
+            Work::ReadReports(noted) => Input::ReportsRead(op, store.read_reports(noted).await?),
+            Work::RecordReport(report) => {
+                let noted = store.record_report(self.peer, self.session, report).await?;
+                Input::ReportRecorded(op, noted)
             }
         })
     }
@@ -129,8 +129,8 @@ impl Work {
             Work::Apply(_) => "apply",
             Work::RecordAck(_) => "record ack",
             Work::Forget(_) => "forget channels",
-            Work::ReadMoves => "read moves",
-            Work::RecordMove(_) => "record move",
+            Work::ReadReports(_) => "read reports",
+            Work::RecordReport(_) => "record report",
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Sending {
 pub(super) struct Routing {
     pub(super) serve: Vec<Served>,
     pub(super) push: Vec<Channel>,
+    /// Whether there is something to tell beside records.
+    pub(super) to_tell: bool,
 }
 
 impl Routing {
@@ -108,9 +110,14 @@ impl Machine for satellite::Session {
 
     fn routing(store: Store, _: SyncId) -> BoxFuture<'static, Result<Routing, Fault>> {
         Box::pin(async move {
+            let read = store.read("look for reports", |tx| {
+                Box::pin(async move { tx.has_reports().await })
+            });
+            let to_tell = read.await?;
             let push = store.push_channels().await?;
             Ok(Routing {
                 push,
+                to_tell,
                 ..Routing::default()
             })
         })

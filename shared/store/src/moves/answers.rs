@@ -1,7 +1,10 @@
-//! A satellite's side of a move: what it promises and answers, and going on by itself when nobody hears it.
+//! A satellite's side of a move: what it promises and answers, and going on by itself when nobody hears it. How it is told is in
+//! `crate::reports`.
 
-use supplysync_model::{Assignment, AssignmentState, Channel, Fault, MoveStep, StoreId, SyncId, Timestamp};
-use supplysync_sync_core::{Cursor, Direction, MovesRead, OwnSide, answer};
+use supplysync_model::{
+    Assignment, AssignmentState, Channel, Fault, MoveStep, SiteReport, StoreId, SyncId, Timestamp,
+};
+use supplysync_sync_core::{Cursor, Direction, OwnSide, ReportsRead, answer};
 
 use super::tenure::{ABORTED, RELEASED, Row};
 use crate::fault::database;
@@ -10,28 +13,6 @@ use crate::query::Versioned;
 use crate::{Queries, Store, WriteTx, cursor};
 
 impl Store {
-    /// What to push now, and what to say of moves that concern this site (satellite). Saying that it has stopped is a
-    /// promise: that is stored before it is returned.
-    pub async fn read_moves(&self) -> Result<MovesRead, Fault> {
-        let read = self.read("read moves", |tx| {
-            Box::pin(async move {
-                let concerned = !tx.draining_here().await?.is_empty();
-                Ok((tx.push_channels().await?, concerned))
-            })
-        });
-        let (push, concerned) = read.await?;
-        if !concerned {
-            return Ok(MovesRead {
-                push,
-                ..MovesRead::default()
-            });
-        }
-        self.write("answer moves", |tx| {
-            Box::pin(async move { tx.read_moves().await })
-        })
-        .await
-    }
-
     /// Goes on writing the stores whose move was noticed before `before` and not answered since: nobody hears this
     /// site, and its users wait. Returns them (satellite).
     pub async fn abort_moves_noticed_before(&self, before: Timestamp) -> Result<Vec<StoreId>, Fault> {
@@ -49,6 +30,11 @@ impl Store {
 }
 
 impl Queries {
+    /// Whether a store is on its way from or to this site.
+    pub(crate) async fn has_moves_here(&self) -> Result<bool, Fault> {
+        Ok(!self.draining_here().await?.is_empty())
+    }
+
     /// Assignments by which a store is on its way from or to this site.
     async fn draining_here(&self) -> Result<Vec<Assignment>, Fault> {
         let all = self.draining().await?;
@@ -110,10 +96,11 @@ impl Queries {
 }
 
 impl WriteTx {
-    async fn read_moves(&mut self) -> Result<MovesRead, Fault> {
-        let mut read = MovesRead {
+    /// What to push now, and what to say of moves; what is said is promised.
+    pub(crate) async fn read_moves(&mut self) -> Result<ReportsRead, Fault> {
+        let mut read = ReportsRead {
             push: self.push_channels().await?,
-            ..MovesRead::default()
+            ..ReportsRead::default()
         };
         let draining = self.draining_here().await?;
         let rows = self.tenure_rows(draining.iter().map(|a| a.store)).await?;
@@ -129,7 +116,7 @@ impl WriteTx {
                 self.decide(assignment.store, assignment.version, RELEASED)
                     .await?;
             }
-            read.reports.extend(report);
+            read.reports.extend(report.map(SiteReport::Move));
         }
         Ok(read)
     }

@@ -4,11 +4,11 @@ use supplysync_model::{
     Assignment, AssignmentState, Fault, FaultCode, MoveReport, MoveStep, Reason, StoreId, StoreTotals, SyncId,
 };
 use supplysync_record_codec::RecordBody;
-use supplysync_sync_core::{MoveNoted, announced, begun, called_off};
+use supplysync_sync_core::{announced, begun, called_off};
 
 use super::list::MoveState;
 use crate::projection::code;
-use crate::{OwnChange, Store, WriteTx};
+use crate::{OwnChange, WriteTx};
 
 /// A move as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +19,6 @@ pub struct MoveOrder {
     pub to: SyncId,
     /// Whether the present site is skipped, because it is destroyed. A move under way to the same site becomes forced.
     pub forced: bool,
-}
-
-impl Store {
-    /// Stores what a site answers to a move, under its session's lease, and hands the store over if nothing is missing
-    /// any more (primary). An answer to another version than the present one changes nothing.
-    pub async fn record_move(
-        &self,
-        peer: SyncId,
-        lease: Option<u64>,
-        report: MoveReport,
-    ) -> Result<MoveNoted, Fault> {
-        self.write("record move", move |tx| {
-            Box::pin(async move { tx.record_move(peer, lease, report).await })
-        })
-        .await
-    }
 }
 
 impl WriteTx {
@@ -132,14 +116,9 @@ impl WriteTx {
         Ok(stays)
     }
 
-    async fn record_move(
-        &mut self,
-        peer: SyncId,
-        lease: Option<u64>,
-        report: MoveReport,
-    ) -> Result<MoveNoted, Fault> {
-        self.check_lease(peer, lease).await?;
-        let before = self.head.seq;
+    /// Stores what a site answers to a move, and hands the store over if nothing is missing any more. An answer to another
+    /// version than the present one changes nothing.
+    pub(crate) async fn record_move(&mut self, peer: SyncId, report: MoveReport) -> Result<(), Fault> {
         let present = self.assignment(report.store).await?;
         if let Some(present) = present.filter(|present| present.version == report.version)
             && let AssignmentState::Draining { to } = present.state
@@ -156,15 +135,7 @@ impl WriteTx {
             }
             self.advance_moves().await?;
         }
-        let seq = match self.head.seq {
-            seq if seq == before => 0,
-            seq => seq,
-        };
-        Ok(MoveNoted {
-            store: report.store,
-            version: report.version,
-            seq,
-        })
+        Ok(())
     }
 
     async fn note(&mut self, column: &str, report: &MoveReport, totals: StoreTotals) -> Result<(), Fault> {

@@ -16,7 +16,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::Value;
-use supplysync_model::{Fault, Record, RecordKey};
+use supplysync_model::{Fault, Kind, Record, RecordKey};
 use supplysync_record_codec::RecordBody;
 
 use crate::{TxConn, WriteTx};
@@ -40,6 +40,11 @@ pub struct Projected<'a> {
 /// Retired master data keeps its body, and its row.
 pub(crate) fn is_gone(record: &Record) -> bool {
     record.deleted && (record.body.is_empty() || record.channel.store().is_some())
+}
+
+/// Whether records of this kind have rows at all.
+pub(crate) fn is_projected(kind: Kind) -> bool {
+    !write::tables(kind).is_empty()
 }
 
 /// A record that is applied but can't be projected yet.

@@ -36,7 +36,7 @@ pub(super) async fn master(conn: &TxConn, records: &[(&Record, &RecordBody)]) ->
                 master::push_settings(&mut settings, &mut copies, record, new);
             }
             RecordBody::RevokedOperator(new) => master::push_revoked_operator(&mut revoked, record, new),
-            RecordBody::StockLine(_) | RecordBody::Transaction(_) => {}
+            RecordBody::Proposal(_) | RecordBody::StockLine(_) | RecordBody::Transaction(_) => {}
         }
     }
     delete(conn, "site_copy", "sync_id", told).await?;

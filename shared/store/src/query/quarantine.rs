@@ -12,7 +12,7 @@ use crate::held::record_id;
 use crate::{Queries, TxConn, raw};
 
 const COLUMNS: &str = "q.id, q.kind, q.record_id, c.name, q.from_site, q.reason, q.at, q.origin_site, q.epoch, \
-    q.revision, q.schema, q.deleted, q.body";
+    q.revision, q.schema, q.deleted, q.body, q.asked_by, q.proposed_to, q.answer";
 
 /// A change in open quarantine.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,12 @@ pub struct Quarantined {
     pub deleted: bool,
     /// What it says; `None` when this version can't read it or there is nothing to read.
     pub body: Option<RecordBody>,
+    /// Who asked that it be accepted, if that is not decided.
+    pub asked_by: Option<String>,
+    /// The site that it was put to, and that has not answered.
+    pub proposed_to: Option<SyncId>,
+    /// What the owner said when it refused it last.
+    pub answer: Option<String>,
 }
 
 impl Queries {
@@ -133,5 +139,8 @@ fn quarantined(row: &QueryResult) -> Result<Quarantined, Fault> {
         revision: column::<i64>(row, 9)? as Seq,
         deleted: column(row, 11)?,
         body: RecordBody::decode(kind, column::<i32>(row, 10)? as u32, &body).ok(),
+        asked_by: column(row, 13)?,
+        proposed_to: column::<Option<i32>>(row, 14)?.map(raw::site).transpose()?,
+        answer: column(row, 15)?,
     })
 }

@@ -96,6 +96,23 @@ impl Queries {
         Ok(highest.unwrap_or(0) as u64 + 1)
     }
 
+    /// Whether no transaction of this type has this number in the store.
+    pub async fn is_number_free(
+        &self,
+        store: StoreId,
+        of_type: TransactionType,
+        number: u64,
+    ) -> Result<bool, Fault> {
+        let sql =
+            "SELECT 1 FROM stock_transaction WHERE store_id = $1 AND transaction_type = $2 AND number = $3";
+        let values = vec![
+            store.to_bytes().to_vec().into(),
+            type_number(of_type).into(),
+            (number as i64).into(),
+        ];
+        Ok(self.conn().row(sql, values).await?.is_none())
+    }
+
     async fn with_lines(&self, rows: Vec<Model>) -> Result<Vec<Versioned<Transaction>>, Fault> {
         let mut lines: HashMap<Vec<u8>, Vec<TransactionLine>> = HashMap::with_capacity(rows.len());
         for some in rows.chunks(KEYS) {

@@ -3,14 +3,14 @@
 use std::cell::{Cell, RefCell};
 
 use supplysync_model::{
-    Assignment, Channel, Checkpoint, Fault, Incarnation, MoveReport, Record, RecordKey, Seq, StoreId,
+    Assignment, Channel, Checkpoint, Fault, Incarnation, Record, RecordKey, Seq, SiteReport, StoreId,
     StoreTotals, SyncId, Timestamp,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::simulator::store::{Bodies, ModelStore, Moment, OwnChange};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, MoveNoted, MovesRead, Page,
-    PageRequest, Served,
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, Page, PageRequest, ReportNoted,
+    ReportsRead, Served,
 };
 
 use crate::records::{Bed, Records};
@@ -153,15 +153,15 @@ impl Records for Model {
         self.store.borrow_mut().cancel_move(self.moment(), store)
     }
 
-    async fn record_move(&self, peer: SyncId, report: MoveReport) -> Result<MoveNoted, Fault> {
+    async fn record_report(&self, peer: SyncId, report: SiteReport) -> Result<ReportNoted, Fault> {
         let lease = Some(crate::link::SESSION);
         self.store
             .borrow_mut()
-            .record_move(self.moment(), peer, lease, report)
+            .record_report(self.moment(), peer, lease, report)
     }
 
-    async fn read_moves(&self) -> MovesRead {
-        self.store.borrow_mut().read_moves(self.moment())
+    async fn read_reports(&self) -> ReportsRead {
+        self.store.borrow_mut().read_reports(self.moment())
     }
 
     async fn abort(&self, store: StoreId) -> bool {

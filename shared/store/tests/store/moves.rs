@@ -1,6 +1,6 @@
 //! Moves of stores (P7): who may write when, what goes with the store, and what becomes of work under a lost ownership.
 
-use supplysync_model::{AssignmentState, Kind, MoveStep, Reason, SyncId};
+use supplysync_model::{AssignmentState, Kind, MoveStep, Reason, ReportSubject, SiteReport, SyncId};
 
 use crate::link::{ALL, World, pull, push};
 use crate::records::{Bed, Records};
@@ -23,8 +23,8 @@ crate::on_every_store! {
 
 /// Says what a satellite has to say, and nothing else.
 async fn tell<R: Records>(satellite: &R, primary: &R) {
-    for report in satellite.read_moves().await.reports {
-        primary.record_move(satellite.sync_id(), report).await.unwrap();
+    for report in satellite.read_reports().await.reports {
+        primary.record_report(satellite.sync_id(), report).await.unwrap();
     }
 }
 
@@ -119,20 +119,20 @@ async fn nobody_writes_while_it_is_on_its_way(bed: impl Bed) {
     pull(&world.primary, &world.second, ALL).await;
     assert_eq!(refused(&world.second, 52).await, Reason::STORE_DRAINING);
     assert_eq!(
-        world.second.read_moves().await.reports,
+        world.second.read_reports().await.reports,
         [],
         "its work is on its way"
     );
     push(&world.second, &world.primary, ALL).await;
-    let said = world.second.read_moves().await.reports;
-    assert_eq!(
-        said[0].step,
-        MoveStep::Released(world.primary.totals(store).await)
-    );
+    let said = world.second.read_reports().await.reports;
+    let [SiteReport::Move(said)] = said.as_slice() else {
+        panic!("one answer: {said:?}");
+    };
+    assert_eq!(said.step, MoveStep::Released(world.primary.totals(store).await));
     tell(&world.second, &world.primary).await;
     assert_eq!(refused(&world.third, 52).await, Reason::STORE_NOT_ACTIVE_HERE);
     assert!(
-        world.third.read_moves().await.reports.is_empty(),
+        world.third.read_reports().await.reports.is_empty(),
         "it has not heard that the store is on its way"
     );
     settle(&world).await;
@@ -213,10 +213,10 @@ async fn a_cancelled_move_leaves_it_where_it_was(bed: impl Bed) {
     ask(&world, 3).await;
     pull(&world.primary, &world.second, ALL).await;
     push(&world.second, &world.primary, ALL).await;
-    let late = world.second.read_moves().await.reports;
+    let late = world.second.read_reports().await.reports;
     world.primary.cancel_move(store).await.unwrap();
     for report in late {
-        let noted = world.primary.record_move(site(2), report).await.unwrap();
+        let noted = world.primary.record_report(site(2), report).await.unwrap();
         assert_eq!(noted.seq, 0, "an answer to a version that is past");
     }
     settle(&world).await;
@@ -247,7 +247,7 @@ async fn a_site_that_nobody_hears_goes_on_and_keeps_its_word(bed: impl Bed) {
     ask(&world, 3).await;
     pull(&world.primary, &world.second, ALL).await;
     push(&world.second, &world.primary, ALL).await;
-    assert_eq!(world.second.read_moves().await.reports.len(), 1);
+    assert_eq!(world.second.read_reports().await.reports.len(), 1);
     assert!(!world.second.abort(store).await);
     assert_eq!(refused(&world.second, 52).await, Reason::STORE_DRAINING);
 }
@@ -312,10 +312,17 @@ async fn an_answer_to_another_version_changes_nothing(bed: impl Bed) {
     settle_old_only(&world).await;
     let before = world.primary.assignment(store).await;
     for (peer, version) in [(2, before.version + 1), (3, before.version)] {
-        let mut report = world.second.read_moves().await.reports[0];
+        let said = world.second.read_reports().await.reports;
+        let Some(SiteReport::Move(mut report)) = said.into_iter().next() else {
+            panic!("no answer");
+        };
         report.version = version;
-        let noted = world.primary.record_move(site(peer), report).await.unwrap();
-        assert_eq!((noted.version, noted.seq), (version, 0));
+        let report = SiteReport::Move(report);
+        let noted = world.primary.record_report(site(peer), report).await.unwrap();
+        assert_eq!(
+            (noted.subject, noted.seq),
+            (ReportSubject::Move(store, version), 0)
+        );
     }
     assert_eq!(world.primary.assignment(store).await, before);
     let stale = world

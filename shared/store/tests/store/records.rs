@@ -2,15 +2,15 @@
 
 use futures::FutureExt;
 use supplysync_model::{
-    Assignment, Channel, Checkpoint, Digest, Fault, Incarnation, MoveReport, Record, RecordKey, Seq, StoreId,
+    Assignment, Channel, Checkpoint, Digest, Fault, Incarnation, Record, RecordKey, Seq, SiteReport, StoreId,
     StoreTotals, SyncId, Timestamp,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_store::query::PageQuery;
 use supplysync_store::{MoveOrder, OwnChange, Store};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Hello, LineageVerdict, MoveNoted, MovesRead, Page, PageRequest,
-    Served,
+    Ack, ApplyOutcome, ApplyRequest, Cursor, Hello, LineageVerdict, Page, PageRequest, ReportNoted,
+    ReportsRead, Served,
 };
 
 /// Where stores come from.
@@ -45,8 +45,8 @@ pub trait Records {
     /// Asks for a move on the primary: where to, and whether by force.
     async fn move_store(&self, store: StoreId, to: SyncId, forced: bool) -> Result<(), Fault>;
     async fn cancel_move(&self, store: StoreId) -> Result<(), Fault>;
-    async fn record_move(&self, peer: SyncId, report: MoveReport) -> Result<MoveNoted, Fault>;
-    async fn read_moves(&self) -> MovesRead;
+    async fn record_report(&self, peer: SyncId, report: SiteReport) -> Result<ReportNoted, Fault>;
+    async fn read_reports(&self) -> ReportsRead;
     /// A satellite goes on by itself with a store that is being moved away; whether it did.
     async fn abort(&self, store: StoreId) -> bool;
     async fn assignment(&self, store: StoreId) -> Assignment;
@@ -181,12 +181,12 @@ impl Records for Store {
         .await
     }
 
-    async fn record_move(&self, peer: SyncId, report: MoveReport) -> Result<MoveNoted, Fault> {
-        Store::record_move(self, peer, Some(crate::link::SESSION), report).await
+    async fn record_report(&self, peer: SyncId, report: SiteReport) -> Result<ReportNoted, Fault> {
+        Store::record_report(self, peer, Some(crate::link::SESSION), report).await
     }
 
-    async fn read_moves(&self) -> MovesRead {
-        Store::read_moves(self).await.unwrap()
+    async fn read_reports(&self) -> ReportsRead {
+        Store::read_reports(self, Vec::new()).await.unwrap()
     }
 
     async fn abort(&self, store: StoreId) -> bool {

@@ -5,11 +5,11 @@ mod check;
 mod exchange;
 mod incoming;
 mod limits;
-mod moving;
 mod outgoing;
 pub mod primary;
 mod pulse;
 mod refuse;
+mod reports;
 pub mod satellite;
 mod say;
 #[cfg(test)]

@@ -14,9 +14,9 @@ use super::admission::{self, Admission};
 use super::check::flaw_of_hello;
 use super::exchange::{End, Exchange, Ops};
 use super::incoming::Incoming;
-use super::moving::Notes;
 use super::outgoing::Outgoing;
 use super::pulse::Pulse;
+use super::reports::Notes;
 
 /// What the primary's machine wants done.
 pub type Effects = Vec<Effect<PrimaryMessage>>;
@@ -173,8 +173,8 @@ impl Session {
             (Phase::Exchanging(exchange, _), SatelliteMessage::Ack(ack)) => exchange.ack(ack, effects),
             (Phase::Exchanging(exchange, _), SatelliteMessage::Bye) => exchange.bye(),
             // Not noted once an end has begun: the satellite says it again.
-            (Phase::Exchanging(exchange, _), SatelliteMessage::Move(_)) if exchange.is_ending() => Ok(()),
-            (Phase::Exchanging(exchange, _), SatelliteMessage::Move(report)) => self
+            (Phase::Exchanging(exchange, _), SatelliteMessage::Report(_)) if exchange.is_ending() => Ok(()),
+            (Phase::Exchanging(exchange, _), SatelliteMessage::Report(report)) => self
                 .notes
                 .came(report, exchange.ops(), effects)
                 .map_err(End::Violation),
@@ -225,9 +225,9 @@ impl Session {
         match (std::mem::replace(&mut self.phase, Phase::Closed), input) {
             (Phase::Exchanging(mut exchange, served), input) => {
                 let done = match input {
-                    Input::MoveRecorded(op, noted) => {
+                    Input::ReportRecorded(op, noted) => {
                         if self.notes.recorded(op) && !exchange.said_bye() {
-                            effects.push(Effect::Send(PrimaryMessage::MoveNoted(noted)));
+                            effects.push(Effect::Send(PrimaryMessage::Noted(noted)));
                         }
                         Ok(())
                     }

@@ -13,9 +13,9 @@ use crate::{
 use super::admission::satellite_broken;
 use super::exchange::{End, Exchange, Ops};
 use super::incoming::Incoming;
-use super::moving::Answers;
 use super::outgoing::Outgoing;
 use super::pulse::Pulse;
+use super::reports::Answers;
 
 /// What the satellite's machine wants done.
 pub type Effects = Vec<Effect<SatelliteMessage>>;
@@ -193,7 +193,7 @@ impl Session {
                 effects.push(Effect::Report(Report::Totals(serve)));
                 Ok(())
             }
-            (Phase::Exchanging(_, answers), PrimaryMessage::MoveNoted(noted)) => {
+            (Phase::Exchanging(_, answers), PrimaryMessage::Noted(noted)) => {
                 answers.noted(noted).map_err(End::Violation)
             }
             (_, PrimaryMessage::Bye) => Err(End::Close(CloseReason::PeerClosed)),
@@ -254,7 +254,7 @@ impl Session {
         match (std::mem::replace(&mut self.phase, Phase::Closed), input) {
             (Phase::Exchanging(mut exchange, mut answers), input) => {
                 let done = match input {
-                    Input::MovesRead(op, read) => {
+                    Input::ReportsRead(op, read) => {
                         if let Some(push) = answers.read(op, read) {
                             exchange.outgoing.route(&push);
                             self.push = push;

@@ -23,7 +23,7 @@ pub use channel::Proof;
 pub use import::{ImportView, RowError};
 pub use ledger::{LedgerRow, LedgerView};
 pub use preference::{LockView, PartnerRow, PreferencesView};
-pub use quarantine::{QuarantineView, QuarantinedChange, QuarantinedView};
+pub use quarantine::{DecidedView, QuarantineView, QuarantinedChange, QuarantinedView};
 pub use report::{Freshness, StockOnHandRow, StockOnHandView};
 pub use site::{RemovedSiteView, SiteRow, SiteView, SitesView};
 pub use status::{ChannelRow, PeerRow, StatusView};

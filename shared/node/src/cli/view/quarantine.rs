@@ -42,6 +42,12 @@ pub struct QuarantinedChange {
     pub deleted: bool,
     /// Its decoded content; null if this version can't read it.
     pub body: serde_json::Value,
+    /// Who asked that it be accepted, while that is not decided; empty if nobody.
+    pub asked_by: String,
+    /// Sync ID of the site that it was put to and that has not answered; 0 if none.
+    pub proposed_to: u32,
+    /// What the owner said when it refused it last; empty if nothing.
+    pub answer: String,
 }
 
 impl From<v1::QuarantinedChange> for QuarantinedChange {
@@ -59,13 +65,19 @@ impl From<v1::QuarantinedChange> for QuarantinedChange {
             version: change.version,
             deleted: change.deleted,
             body: change.body.map_or(serde_json::Value::Null, to_json),
+            asked_by: change.asked_by,
+            proposed_to: change.proposed_to,
+            answer: change.answer,
         }
     }
 }
 
 impl Answer for QuarantineView {
     fn for_people(&self, width: Option<u16>) -> String {
-        let mut grid = Grid::new(&["id", "since", "reason", "from", "channel", "record"], width);
+        let mut grid = Grid::new(
+            &["id", "since", "reason", "from", "channel", "record", "state"],
+            width,
+        );
         for change in &self.changes {
             grid.row([
                 change.id.clone(),
@@ -74,9 +86,39 @@ impl Answer for QuarantineView {
                 format!("{} {}", change.from_site, change.from_site_name),
                 change.channel.clone(),
                 format!("{} {}", change.kind, change.record_id),
+                state(change),
             ]);
         }
         grid.or("nothing is in quarantine")
+    }
+}
+
+fn state(change: &QuarantinedChange) -> String {
+    match (
+        change.proposed_to,
+        change.asked_by.as_str(),
+        change.answer.as_str(),
+    ) {
+        (0, "", "") => "waits for a decision".to_owned(),
+        (0, "", answer) => answer.to_owned(),
+        (0, by, _) => format!("{by} hands it to the primary"),
+        (site, by, _) => format!("{by} put it to site {site}"),
+    }
+}
+
+/// What was decided, and on which change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DecidedView {
+    /// What became of it, for people.
+    pub outcome: String,
+    /// The change as it was.
+    pub change: QuarantinedChange,
+}
+
+impl Answer for DecidedView {
+    fn for_people(&self, _: Option<u16>) -> String {
+        let QuarantinedChange { kind, record_id, .. } = &self.change;
+        format!("{kind} {record_id}: {}", self.outcome)
     }
 }
 
@@ -105,6 +147,7 @@ impl Answer for QuarantinedView {
             ),
             ("since", moment(&change.time)),
             ("refused because", change.reason.clone()),
+            ("state", state(change)),
         ] {
             grid.row([name.to_owned(), value]);
         }

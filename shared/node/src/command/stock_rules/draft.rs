@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use supplysync_model::{
     Amount, Date, Fault, FaultCode, Item, ItemId, ItemType, NameId, NameRole, Reason, StockLine, StockLineId,
-    StoreId, TransactionLine, TransactionType,
+    StoreId, Transaction, TransactionLine, TransactionType,
 };
 
 use super::{Facts, Known, Warning, type_name};
@@ -73,6 +73,29 @@ pub(super) fn refuse_unsupported(transaction_type: TransactionType) -> Result<()
 }
 
 impl TransactionDraft {
+    /// The draft that asks for what a transaction says.
+    pub fn of(transaction: &Transaction) -> TransactionDraft {
+        let lines = transaction.lines.iter().map(|line| DraftLine {
+            item: Some(line.item),
+            stock_line: line.stock_line,
+            batch: line.batch.clone(),
+            expiry_date: line.expiry_date,
+            packs: line.packs,
+            pack_size: Some(line.pack_size),
+            cost_price: Some(line.cost_price),
+            sell_price: Some(line.sell_price),
+            note: line.note.clone(),
+        });
+        TransactionDraft {
+            transaction_type: transaction.transaction_type,
+            other_party: transaction.other_party,
+            patient_reference: transaction.patient_reference.clone(),
+            their_reference: transaction.their_reference.clone(),
+            comment: transaction.comment.clone(),
+            lines: lines.collect(),
+        }
+    }
+
     pub(super) fn check(&self, store: StoreId, facts: &Facts, problems: &mut Problems) -> Checked {
         problems.text("their_reference", &self.their_reference, TextLimit::LINE);
         problems.text("comment", &self.comment, TextLimit::PROSE);

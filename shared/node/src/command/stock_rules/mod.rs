@@ -1,6 +1,7 @@
 //! The rules of stock: what each step of a transaction does to stock lines, as pure functions.
 //! Reading the facts and writing the effects is the commands' part.
 
+mod accept;
 mod confirm;
 mod draft;
 mod facts;
@@ -8,6 +9,7 @@ mod facts;
 mod sequences;
 mod shelf;
 
+pub use accept::accept;
 pub use confirm::confirm;
 pub use draft::{DraftLine, TransactionDraft};
 pub use facts::{Facts, Known};

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::status::Totals;
 use super::verify::digest_text;
 use crate::command::caller::Caller;
-use crate::command::{lookup, quarantine};
+use crate::command::lookup;
+use crate::command::ownership::site_name;
+use crate::command::quarantine::{self, Accepted};
 use crate::service::page::{next_token, page_query};
 use crate::service::reference;
 use crate::service::view::{site_names, store_codes};
@@ -93,6 +95,9 @@ pub(super) async fn changes(
         version: etag_text(change.epoch, change.revision),
         deleted: change.deleted,
         body: change.body.as_ref().map(readable_body),
+        asked_by: change.asked_by.unwrap_or_default(),
+        proposed_to: change.proposed_to.map_or(0, |site| site.get().into()),
+        answer: change.answer.unwrap_or_default(),
     });
     Ok(changes.collect())
 }
@@ -103,16 +108,44 @@ pub(super) async fn resolve(
     caller: Caller,
 ) -> Result<v1::ResolveQuarantineResponse, Fault> {
     let id = one("id", quarantine_id(&request.id))?;
-    if request.resolution() != v1::QuarantineResolution::Discard {
-        return Err(Fault::field("resolution", "must be DISCARD"));
-    }
-    let change = quarantine::discard(store, id, request.note, caller).await?;
+    let (change, accepted) = match request.resolution() {
+        v1::QuarantineResolution::Discard => {
+            (quarantine::discard(store, id, request.note, caller).await?, None)
+        }
+        v1::QuarantineResolution::Accept => {
+            let (change, accepted) = quarantine::accept(store, id, request.note, caller).await?;
+            (change, Some(accepted))
+        }
+        v1::QuarantineResolution::Unspecified => {
+            return Err(Fault::field("resolution", "must be DISCARD or ACCEPT"));
+        }
+    };
     let shown = store.read("show quarantine", move |tx| {
-        let change = change.clone();
-        Box::pin(async move { changes(tx, vec![change]).await })
+        let (change, accepted) = (change.clone(), accepted.clone());
+        Box::pin(async move {
+            Ok(v1::ResolveQuarantineResponse {
+                change: changes(tx, vec![change]).await?.pop(),
+                outcome: outcome(tx, accepted).await?,
+            })
+        })
     });
-    Ok(v1::ResolveQuarantineResponse {
-        change: shown.await?.pop(),
+    shown.await
+}
+
+async fn outcome(tx: &Queries, accepted: Option<Accepted>) -> Result<String, Fault> {
+    Ok(match accepted {
+        None => "given up: it is applied nowhere".to_owned(),
+        Some(Accepted::Written(words)) => format!("accepted: {words}"),
+        Some(Accepted::Proposed(site)) => {
+            let name = site_name(tx, site).await?;
+            format!(
+                "put to site {site} ({name}), where the store is active: its answer comes with its next session"
+            )
+        }
+        Some(Accepted::HandedOver) => {
+            "it goes to the primary's quarantine with the next session: it can be put to the owner there"
+                .to_owned()
+        }
     })
 }
 

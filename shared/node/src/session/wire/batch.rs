@@ -150,7 +150,7 @@ fn owner_proof(wire: v1::OwnerProof) -> Read<OwnerProof> {
     })
 }
 
-fn record(channel: Channel, wire: v1::Record) -> Read<Record> {
+pub(super) fn record(channel: Channel, wire: v1::Record) -> Read<Record> {
     let key = RecordKey {
         kind: kind(wire.kind)?,
         id: RecordId::from_bytes(bytes16("the id of a record", &wire.id)?),
@@ -178,7 +178,7 @@ fn record(channel: Channel, wire: v1::Record) -> Read<Record> {
     })
 }
 
-fn record_to_wire(record: Record) -> v1::Record {
+pub(super) fn record_to_wire(record: Record) -> v1::Record {
     v1::Record {
         kind: record.key.kind.0.into(),
         id: record.key.id.to_bytes().to_vec(),

@@ -4,8 +4,8 @@
 mod ack;
 mod batch;
 mod count;
-mod moves;
 mod primary;
+mod report;
 mod satellite;
 mod scalar;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use supplysync_sync_core::{PrimaryMessage, Refused, Welcome};
 
 use super::ack::{ack, ack_to_wire};
 use super::batch::{Packing, batch, batch_to_wire};
-use super::moves::{noted, noted_to_wire};
+use super::report::{noted, noted_to_wire};
 use super::scalar::{
     NAME_BYTES, WORDS_BYTES, checkpoint, checkpoint_to_wire, cursors, cursors_to_wire, incarnation,
     incarnation_to_wire, served, served_to_wire, text,
@@ -33,7 +33,7 @@ impl Frame for v1::PrimaryMessage {
             PrimaryMessage::Ack(ack) => Wire::Ack(ack_to_wire(ack)),
             PrimaryMessage::Heartbeat => Wire::Heartbeat(v1::Heartbeat {}),
             PrimaryMessage::Bye => Wire::Bye(v1::Bye {}),
-            PrimaryMessage::MoveNoted(noted) => Wire::MoveNoted(noted_to_wire(noted)),
+            PrimaryMessage::Noted(noted) => Wire::Noted(noted_to_wire(noted)),
         };
         Ok(v1::PrimaryMessage {
             message: Some(message),
@@ -59,7 +59,7 @@ impl Frame for v1::PrimaryMessage {
             Some(Wire::Ack(wire)) => PrimaryMessage::Ack(ack(wire)?),
             Some(Wire::Heartbeat(_)) => PrimaryMessage::Heartbeat,
             Some(Wire::Bye(_)) => PrimaryMessage::Bye,
-            Some(Wire::MoveNoted(wire)) => PrimaryMessage::MoveNoted(noted(wire)?),
+            Some(Wire::Noted(wire)) => PrimaryMessage::Noted(noted(wire)?),
         })
     }
 }

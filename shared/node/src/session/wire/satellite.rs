@@ -2,12 +2,12 @@
 
 use supplysync_api::v1;
 use supplysync_api::v1::satellite_message::Message as Wire;
-use supplysync_model::Fault;
+use supplysync_model::{Fault, SiteReport};
 use supplysync_sync_core::{Hello, SatelliteMessage};
 
 use super::ack::{ack, ack_to_wire};
 use super::batch::{Packing, batch, batch_to_wire};
-use super::moves::{report, report_to_wire};
+use super::report::{answer, move_report, offer, report_to_wire};
 use super::scalar::{
     NAME_BYTES, checkpoint, checkpoint_to_wire, cursors, cursors_to_wire, incarnation, incarnation_to_wire,
     missing, sync_id, text,
@@ -28,7 +28,7 @@ impl Frame for v1::SatelliteMessage {
             SatelliteMessage::Ack(ack) => Wire::Ack(ack_to_wire(ack)),
             SatelliteMessage::Heartbeat => Wire::Heartbeat(v1::Heartbeat {}),
             SatelliteMessage::Bye => Wire::Bye(v1::Bye {}),
-            SatelliteMessage::Move(report) => Wire::Move(report_to_wire(report)),
+            SatelliteMessage::Report(report) => report_to_wire(report),
         };
         Ok(v1::SatelliteMessage {
             message: Some(message),
@@ -54,7 +54,9 @@ impl Frame for v1::SatelliteMessage {
             Some(Wire::Ack(wire)) => SatelliteMessage::Ack(ack(wire)?),
             Some(Wire::Heartbeat(_)) => SatelliteMessage::Heartbeat,
             Some(Wire::Bye(_)) => SatelliteMessage::Bye,
-            Some(Wire::Move(wire)) => SatelliteMessage::Move(report(wire)?),
+            Some(Wire::Move(wire)) => SatelliteMessage::Report(SiteReport::Move(move_report(wire)?)),
+            Some(Wire::Answer(wire)) => SatelliteMessage::Report(SiteReport::Answer(answer(wire)?)),
+            Some(Wire::Offer(wire)) => SatelliteMessage::Report(SiteReport::Offer(Box::new(offer(wire)?))),
         })
     }
 }

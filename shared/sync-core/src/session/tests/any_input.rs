@@ -2,11 +2,11 @@
 //! and peer would answer, so that the machines get deep; the other half is anything.
 
 use proptest::prelude::*;
-use supplysync_model::{Channel, Fault, FaultCode, MoveReport, MoveStep, Reason};
+use supplysync_model::{Channel, Fault, FaultCode, MoveReport, MoveStep, Reason, SiteReport};
 
 use crate::{
-    ApplyOutcome, ApplyRequest, Cursor, Effect, Input, LineageVerdict, Mode, MoveNoted, MovesRead, OpId,
-    Page, PageRequest, PrimaryMessage, Refused, SatelliteMessage, TimerId,
+    ApplyOutcome, ApplyRequest, Cursor, Effect, Input, LineageVerdict, Mode, OpId, Page, PageRequest,
+    PrimaryMessage, Refused, ReportNoted, ReportsRead, SatelliteMessage, TimerId,
 };
 
 use super::fixture::*;
@@ -102,15 +102,19 @@ fn honest_outcome(request: &ApplyRequest) -> ApplyOutcome {
     }
 }
 
-fn moves_read(a: u8) -> MovesRead {
+fn moves_read(a: u8) -> ReportsRead {
     let report = MoveReport {
         store: store(1),
         version: u64::from(a % 4),
         step: MoveStep::Aborted,
     };
-    MovesRead {
+    ReportsRead {
         push: Channel::of_store(store(1)).to_vec(),
-        reports: (a.is_multiple_of(3)).then_some(report).into_iter().collect(),
+        reports: a
+            .is_multiple_of(3)
+            .then_some(SiteReport::Move(report))
+            .into_iter()
+            .collect(),
         awaited: Vec::new(),
         open: a.is_multiple_of(2),
     }
@@ -132,12 +136,11 @@ fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
         Effect::Apply(_, request) => Input::Applied(op, honest_outcome(request)),
         Effect::RecordAck(..) => Input::AckRecorded(op),
         Effect::Forget(..) => Input::Forgotten(op),
-        Effect::ReadMoves(..) => Input::MovesRead(op, moves_read(a)),
-        Effect::RecordMove(_, report) => Input::MoveRecorded(
+        Effect::ReadReports(..) => Input::ReportsRead(op, moves_read(a)),
+        Effect::RecordReport(_, report) => Input::ReportRecorded(
             op,
-            MoveNoted {
-                store: report.store,
-                version: report.version,
+            ReportNoted {
+                subject: report.subject(),
                 seq: u64::from(a % 3),
             },
         ),

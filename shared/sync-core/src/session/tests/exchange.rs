@@ -63,12 +63,12 @@ fn read_of<M>(effects: &[Effect<M>]) -> Option<u64> {
 
 /// Answers that there is nothing to say about moves.
 fn no_moves(machine: &mut Watched<satellite::Session>, effects: &FromSatellite) -> FromSatellite {
-    let op = find(effects, |effect| matches!(effect, Effect::ReadMoves(..))).unwrap();
-    let read = crate::MovesRead {
+    let op = find(effects, |effect| matches!(effect, Effect::ReadReports(..))).unwrap();
+    let read = crate::ReportsRead {
         push: vec![stock(1)],
-        ..crate::MovesRead::default()
+        ..crate::ReportsRead::default()
     };
-    machine.feed(Input::MovesRead(op, read))
+    machine.feed(Input::ReportsRead(op, read))
 }
 
 fn applied<N>(op: u64, parts: &[Part]) -> Input<N> {

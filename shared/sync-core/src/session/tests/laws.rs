@@ -79,8 +79,8 @@ impl<M: Machine> Watched<M> {
             | Input::Applied(op, _)
             | Input::AckRecorded(op)
             | Input::Forgotten(op)
-            | Input::MovesRead(op, _)
-            | Input::MoveRecorded(op, _)
+            | Input::ReportsRead(op, _)
+            | Input::ReportRecorded(op, _)
             | Input::Failed(op, _) => *op,
             _ => return,
         };
@@ -128,8 +128,8 @@ impl<M: Machine> Watched<M> {
             "two writes of what came at once"
         );
         assert!(
-            count(|open| matches!(open, Effect::ReadMoves(..) | Effect::RecordMove(..))) <= 1,
-            "two at one time about moves"
+            count(|open| matches!(open, Effect::ReadReports(..) | Effect::RecordReport(..))) <= 1,
+            "two at one time about reports"
         );
         assert!(
             count(|open| matches!(open, Effect::RecordAck(..))) <= 1,
@@ -147,8 +147,8 @@ pub(super) fn op_of<M>(effect: &Effect<M>) -> Option<OpId> {
         | Effect::ReadPage(op, _)
         | Effect::Apply(op, _)
         | Effect::RecordAck(op, _)
-        | Effect::ReadMoves(op)
-        | Effect::RecordMove(op, _)
+        | Effect::ReadReports(op, _)
+        | Effect::RecordReport(op, _)
         | Effect::Forget(op, _) => Some(*op),
         _ => None,
     }

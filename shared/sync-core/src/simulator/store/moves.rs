@@ -2,14 +2,14 @@
 
 use supplysync_model::{
     Assignment, AssignmentState, Channel, Epoch, Fault, FaultCode, Kind, MoveReport, MoveStep, Reason,
-    RecordHash, RecordKey, StoreId, StoreTotals, SyncId,
+    RecordHash, RecordKey, SiteReport, StoreId, StoreTotals, SyncId,
 };
 
 use super::own::OwnChange;
 use super::{ModelStore, Moment, fault};
 use crate::{
-    Cursor, Direction, LoadFacts, MoveFacts, MoveNoted, MovesRead, OwnSide, Tenure, announced, answer, begun,
-    called_off, is_loaded, judge_move, may_write,
+    Cursor, Direction, LoadFacts, MoveFacts, OwnSide, ReportNoted, ReportsRead, Tenure, announced, answer,
+    begun, called_off, is_loaded, judge_move, may_write,
 };
 
 /// What the primary keeps of a move under way.
@@ -154,14 +154,18 @@ impl ModelStore {
 
     /// Stores what a site answers, and hands the store over if nothing is missing (primary). An answer to another
     /// version than the present one changes nothing.
-    pub fn record_move(
+    pub fn record_report(
         &mut self,
         moment: Moment,
         peer: SyncId,
         lease: Option<u64>,
-        report: MoveReport,
-    ) -> Result<MoveNoted, Fault> {
+        report: SiteReport,
+    ) -> Result<ReportNoted, Fault> {
         self.check_lease(peer, lease)?;
+        let subject = report.subject();
+        let SiteReport::Move(report) = report else {
+            return Ok(ReportNoted { subject, seq: 0 });
+        };
         let mut hashes = Vec::new();
         let present = self.assignment(report.store);
         let answered = present.filter(|present| present.version == report.version);
@@ -182,11 +186,7 @@ impl ModelStore {
         }
         let seq = if hashes.is_empty() { 0 } else { self.seq };
         self.commit(&hashes, moment);
-        Ok(MoveNoted {
-            store: report.store,
-            version: report.version,
-            seq,
-        })
+        Ok(ReportNoted { subject, seq })
     }
 
     /// Hands over every store of which nothing is missing any more; within a transaction.
@@ -247,10 +247,10 @@ impl ModelStore {
     }
 
     /// What to push, and what to say of moves that concern this site; what is said is promised (satellite).
-    pub fn read_moves(&mut self, moment: Moment) -> MovesRead {
-        let mut read = MovesRead {
+    pub fn read_reports(&mut self, moment: Moment) -> ReportsRead {
+        let mut read = ReportsRead {
             push: self.push_channels(),
-            ..MovesRead::default()
+            ..ReportsRead::default()
         };
         let draining: Vec<_> = self
             .assignments()
@@ -274,7 +274,7 @@ impl ModelStore {
                 let decided = Decision::Released(assignment.version);
                 promised |= self.decisions.insert(assignment.store, decided) != Some(decided);
             }
-            read.reports.extend(report);
+            read.reports.extend(report.map(SiteReport::Move));
         }
         if promised {
             self.commit(&[], moment);

@@ -114,12 +114,12 @@ impl World {
                     Err(fault) => Input::Failed(op, fault),
                 }
             }
-            Effect::ReadMoves(op) => Input::MovesRead(op, store.read_moves(moment)),
-            Effect::RecordMove(op, report) => {
-                match store.record_move(moment, peer, Some(at.connection), report) {
+            Effect::ReadReports(op, _) => Input::ReportsRead(op, store.read_reports(moment)),
+            Effect::RecordReport(op, report) => {
+                match store.record_report(moment, peer, Some(at.connection), report) {
                     Ok(noted) => {
                         self.seen.push(Observation::Spoke(at, peer));
-                        Input::MoveRecorded(op, noted)
+                        Input::ReportRecorded(op, noted)
                     }
                     Err(fault) => Input::Failed(op, fault),
                 }
@@ -272,8 +272,8 @@ fn op_of(effect: &Effect<Frame>) -> Option<OpId> {
         | Effect::ReadPage(op, _)
         | Effect::Apply(op, _)
         | Effect::RecordAck(op, _)
-        | Effect::ReadMoves(op)
-        | Effect::RecordMove(op, _)
+        | Effect::ReadReports(op, _)
+        | Effect::RecordReport(op, _)
         | Effect::Forget(op, _) => Some(*op),
         Effect::Send(_)
         | Effect::SetTimer(..)

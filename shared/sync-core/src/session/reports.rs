@@ -1,10 +1,11 @@
-//! What a session says about moves of stores: the satellite's answers, one at a time, and the primary's notes of them.
+//! What a satellite tells beside its records, one report at a time, and the primary's notes of it: answers to moves and to
+//! proposals, and changes of its own quarantine that it offers.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use supplysync_model::{Channel, MoveReport, Seq, StoreId};
+use supplysync_model::{Channel, ReportSubject, Seq, SiteReport, StoreId};
 
-use crate::{Effect, MoveNoted, MovesRead, OpId, PrimaryMessage, SatelliteMessage};
+use crate::{Effect, OpId, PrimaryMessage, ReportNoted, ReportsRead, SatelliteMessage};
 
 use super::exchange::Ops;
 
@@ -14,10 +15,12 @@ pub(crate) struct Answers {
     /// What was read may be out of date.
     stale: bool,
     reading: Option<OpId>,
-    waiting: VecDeque<MoveReport>,
-    /// What was said last of each store in this session.
-    told: BTreeMap<StoreId, MoveReport>,
-    unnoted: Option<MoveReport>,
+    waiting: VecDeque<SiteReport>,
+    /// What was said last of each subject in this session.
+    told: BTreeMap<ReportSubject, SiteReport>,
+    unnoted: Option<ReportSubject>,
+    /// What the primary has noted, and the store has not heard of.
+    noted: Vec<ReportSubject>,
     /// Stores on their way here that must be served first.
     awaited: Vec<StoreId>,
     /// Some answer depends on what comes in a store's channels.
@@ -46,7 +49,7 @@ impl Answers {
         self.stale |= self.open;
     }
 
-    /// What is active here, or on its way, may have changed.
+    /// What is active here, on its way or to be told may have changed.
     pub(crate) fn changed(&mut self) {
         self.stale = true;
     }
@@ -56,19 +59,19 @@ impl Answers {
             let op = ops.next();
             self.stale = false;
             self.reading = Some(op);
-            effects.push(Effect::ReadMoves(op));
+            effects.push(Effect::ReadReports(op, std::mem::take(&mut self.noted)));
         }
         if self.unnoted.is_none()
             && let Some(report) = self.waiting.pop_front()
         {
-            self.unnoted = Some(report);
-            self.told.insert(report.store, report);
-            effects.push(Effect::Send(SatelliteMessage::Move(report)));
+            self.unnoted = Some(report.subject());
+            self.told.insert(report.subject(), report.clone());
+            effects.push(Effect::Send(SatelliteMessage::Report(report)));
         }
     }
 
     /// What there is to say was read: the channels to push from now on; `None` for a read that nobody waits for.
-    pub(crate) fn read(&mut self, op: OpId, read: MovesRead) -> Option<Vec<Channel>> {
+    pub(crate) fn read(&mut self, op: OpId, read: ReportsRead) -> Option<Vec<Channel>> {
         self.reading.take_if(|reading| *reading == op)?;
         self.open = read.open;
         self.awaited = read.awaited;
@@ -76,16 +79,25 @@ impl Answers {
         self.waiting = read
             .reports
             .into_iter()
-            .filter(|report| told.get(&report.store) != Some(report))
+            .filter(|report| told.get(&report.subject()) != Some(report))
             .collect();
         Some(read.push)
     }
 
     /// The primary has stored a report.
-    pub(crate) fn noted(&mut self, noted: MoveNoted) -> Result<(), &'static str> {
-        let about = |report: &mut MoveReport| report.store == noted.store && report.version == noted.version;
-        if self.unnoted.take_if(about).is_none() {
+    pub(crate) fn noted(&mut self, noted: ReportNoted) -> Result<(), &'static str> {
+        if self
+            .unnoted
+            .take_if(|subject| *subject == noted.subject)
+            .is_none()
+        {
             return Err("a report was noted that was never sent");
+        }
+        // What a site answered to a move is read from the move itself, as long as it lasts.
+        if !matches!(noted.subject, ReportSubject::Move(..)) {
+            self.told.remove(&noted.subject);
+            self.noted.push(noted.subject);
+            self.stale = true;
         }
         self.conclusion = self.conclusion.max(noted.seq);
         Ok(())
@@ -117,16 +129,16 @@ pub(crate) struct Notes {
 impl Notes {
     pub(crate) fn came(
         &mut self,
-        report: MoveReport,
+        report: SiteReport,
         ops: &mut Ops,
         effects: &mut Vec<Effect<PrimaryMessage>>,
     ) -> Result<(), &'static str> {
         if self.recording.is_some() {
-            return Err("a report on a move came before the last one was noted");
+            return Err("a report came before the last one was noted");
         }
         let op = ops.next();
         self.recording = Some(op);
-        effects.push(Effect::RecordMove(op, report));
+        effects.push(Effect::RecordReport(op, report));
         Ok(())
     }
 
