@@ -24,6 +24,7 @@ mod moves;
 mod operators;
 mod ownership;
 mod page;
+mod proposals;
 mod removal;
 mod renewal;
 mod revocation;

@@ -14,12 +14,12 @@ use tokio::time::{Duration, Instant};
 use crate::shelves::{self, create, receipt};
 use crate::world::World;
 
-const ARRIVAL: Duration = Duration::from_secs(60);
+pub(super) const ARRIVAL: Duration = Duration::from_secs(60);
 /// There and back.
 const MOVES: usize = 100;
 
 /// `NORTH` is active on satellite 2; satellite 3 and the primary have nothing.
-async fn three_sites() -> (World, Client, Client, Client) {
+pub(super) async fn three_sites() -> (World, Client, Client, Client) {
     let mut world = World::with_satellite().await;
     world.network.add_satellite(3, "Southern clinic").await.unwrap();
     let primary = world.network.primary().client().await.unwrap();
@@ -39,7 +39,7 @@ async fn three_sites() -> (World, Client, Client, Client) {
 }
 
 /// Waits until a site knows that the store is active there.
-async fn active_on(client: &Client, site: u32) {
+pub(super) async fn active_on(client: &Client, site: u32) {
     eventually(
         "a site to know where the store is active",
         ARRIVAL,
@@ -49,7 +49,7 @@ async fn active_on(client: &Client, site: u32) {
     .unwrap();
 }
 
-async fn move_to(primary: &Client, to: u32, force: bool) -> Outcome<StoreMove> {
+pub(super) async fn move_to(primary: &Client, to: u32, force: bool) -> Outcome<StoreMove> {
     let request = MoveStoreRequest {
         store: "NORTH".into(),
         to,
@@ -73,7 +73,7 @@ async fn waits_for(primary: &Client, what: &str) {
 }
 
 /// Runs site 2 where it can't reach the primary, and records a receipt there.
-async fn work_alone(world: &mut World, item: &str) -> Transaction {
+pub(super) async fn work_alone(world: &mut World, item: &str) -> Transaction {
     let satellite = world.network.satellite(2).unwrap();
     let mut alone = satellite.command();
     alone

@@ -480,6 +480,11 @@ fn no_text_holds_what_a_database_can_not_keep() {
             let mut spoilt = bytes.to_vec();
             spoilt[place] = 0;
             match RecordBody::decode(body.kind(), schema, &spoilt) {
+                // What a proposal quotes is bytes, and read by whoever accepts it.
+                Ok(RecordBody::Proposal(read)) => {
+                    let texts = [&read.reason, &read.proposed_by, &read.note];
+                    assert!(texts.iter().all(|text| !text.contains('\0')), "{read:?}");
+                }
                 Ok(read) => assert!(!format!("{read:?}").contains("\\0"), "{read:?}"),
                 Err(CodecError::Malformed { detail, .. }) => {
                     checked += usize::from(detail.contains("U+0000"))
