@@ -20,6 +20,7 @@ mod own;
 mod page;
 mod parked;
 mod peer;
+mod proposals;
 mod push;
 mod records;
 mod sample;
