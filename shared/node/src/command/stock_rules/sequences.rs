@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod accepting;
+
 const STORE: StoreId = StoreId::from_bytes([1; 16]);
 const SUPPLIER: NameId = NameId::from_bytes([2; 16]);
 const CUSTOMER: NameId = NameId::from_bytes([3; 16]);
