@@ -87,7 +87,7 @@ async fn becomes(client: &Client, id: &str, wanted: impl Fn(Option<&QuarantinedC
 
 #[tokio::test]
 async fn late_work_is_put_to_the_owner_who_writes_it_or_says_why_not() {
-    let (_world, primary, south, late, transaction, stock_line) = late_work().await;
+    let (mut world, primary, south, late, transaction, stock_line) = late_work().await;
 
     // The stock line means nothing without the receipt: the owner refuses, and the entry stays.
     let put = decide(&primary, &stock_line, QuarantineResolution::Accept)
@@ -109,9 +109,12 @@ async fn late_work_is_put_to_the_owner_who_writes_it_or_says_why_not() {
     })
     .await;
 
-    decide(&primary, &transaction, QuarantineResolution::Accept)
-        .await
-        .unwrap();
+    let mut accepting = world.network.primary().command();
+    accepting.args(["quarantine", "accept", &transaction.id, "--note", "counted"]);
+    let said = accepting.output().await.unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("put to site 3 (Southern clinic)"), "{said}");
     becomes(&primary, &transaction.id, |entry| entry.is_none()).await;
     decide(&primary, &stock_line, QuarantineResolution::Accept)
         .await

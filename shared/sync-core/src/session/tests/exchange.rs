@@ -1,10 +1,10 @@
 //! The exchange of batches: order, window, repeats, copies that come and go, and ends.
 
-use supplysync_model::Channel;
+use supplysync_model::{Channel, ProposalAnswer, RecordId, SiteReport};
 
 use crate::{
-    Batch, CloseReason, Cursor, Effect, Input, LineageVerdict, Mode, Part, PrimaryMessage, SatelliteMessage,
-    primary, satellite,
+    Batch, CloseReason, Cursor, Effect, Input, LineageVerdict, Mode, Part, PrimaryMessage, ReportNoted,
+    SatelliteMessage, primary, satellite,
 };
 
 use super::fixture::*;
@@ -296,4 +296,54 @@ fn a_session_of_another_life_of_the_primary_is_not_obeyed() {
     let effects = machine.feed(Input::Received(PrimaryMessage::Batch(foreign)));
     assert!(closed(&effects).is_some());
     assert_eq!(apply_of(&effects), None);
+}
+
+#[test]
+fn a_report_is_told_once_and_the_store_hears_that_it_was_noted() {
+    let (mut machine, effects) = ready_satellite(Mode::Live);
+    let answer = SiteReport::Answer(ProposalAnswer {
+        id: RecordId::from_bytes([7; 16]),
+        accepted: true,
+        words: "written".into(),
+    });
+    let read = || crate::ReportsRead {
+        push: vec![stock(1)],
+        reports: vec![answer.clone()],
+        ..crate::ReportsRead::default()
+    };
+    let asked = |effects: &FromSatellite| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::ReadReports(op, noted) => Some((*op, noted.clone())),
+            _ => None,
+        })
+    };
+    let told = |effects: &FromSatellite| {
+        let report = |effect: &Effect<SatelliteMessage>| {
+            *effect == Effect::Send(SatelliteMessage::Report(answer.clone()))
+        };
+        effects.iter().filter(|effect| report(effect)).count()
+    };
+    let (op, noted) = asked(&effects).unwrap();
+    assert_eq!(noted, []);
+    assert_eq!(told(&machine.feed(Input::ReportsRead(op, read()))), 1);
+    // Whatever moves meanwhile, it is on its way.
+    let settings = Input::SettingsChanged {
+        serve: Vec::new(),
+        push: vec![stock(1)],
+    };
+    let (op, noted) = asked(&machine.feed(settings)).unwrap();
+    assert_eq!(noted, [], "nothing is noted yet");
+    assert_eq!(told(&machine.feed(Input::ReportsRead(op, read()))), 0);
+    let subject = answer.subject();
+    let effects = machine.feed(Input::Received(PrimaryMessage::Noted(ReportNoted {
+        subject,
+        seq: 0,
+    })));
+    let (_, noted) = asked(&effects).unwrap();
+    assert_eq!(noted, [subject]);
+    let again = machine.feed(Input::Received(PrimaryMessage::Noted(ReportNoted {
+        subject,
+        seq: 0,
+    })));
+    assert!(closed(&again).is_some(), "nobody asked for that");
 }
