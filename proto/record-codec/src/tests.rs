@@ -9,6 +9,10 @@ use supplysync_model::*;
 
 use crate::{CodecError, RecordBody, known_schema};
 
+mod proposal;
+
+use proposal::proposal;
+
 fn id<T>(from: fn([u8; 16]) -> T) -> impl Strategy<Value = T>
 where
     T: std::fmt::Debug,
@@ -106,42 +110,6 @@ fn revoked_operator() -> impl Strategy<Value = RevokedOperator> {
     ("\\PC{1,12}", any::<i64>()).prop_map(|(name, at)| RevokedOperator {
         name,
         revoked_at: Timestamp(at),
-    })
-}
-
-fn proposal() -> impl Strategy<Value = RecordBody> {
-    let change = (
-        any::<u16>(),
-        id(RecordId::from_bytes),
-        any::<[u8; 16]>(),
-        any::<u64>(),
-        any::<u32>(),
-        any::<bool>(),
-    );
-    let change =
-        (change, vec(any::<u8>(), 0..40)).prop_map(|((kind, id, hash, number, schema, deleted), body)| {
-            Record {
-                key: RecordKey { kind: Kind(kind), id },
-                channel: Channel::StoreHistory(StoreId::from_bytes(hash)),
-                origin_site: SyncId::PRIMARY,
-                epoch: Epoch::from_packed(number),
-                revision: number,
-                schema,
-                deleted,
-                hash: RecordHash(hash),
-                body: body.into(),
-            }
-        });
-    (id(RecordId::from_bytes), change, text(), text()).prop_map(|(id, change, reason, note)| {
-        RecordBody::Proposal(Box::new(Proposal {
-            id,
-            owner: change.origin_site,
-            from_site: change.origin_site,
-            change,
-            proposed_by: reason.clone(),
-            reason,
-            note,
-        }))
     })
 }
 
