@@ -135,6 +135,7 @@ pub async fn remove_site(
                     expected: None,
                 });
                 tx.put(retired.collect()).await?;
+                tx.withdraw_proposals_to(site).await?;
                 tx.forget_peer(site).await?;
                 shut_out(tx, site).await?;
                 let new = match (force, unfinished.is_empty()) {

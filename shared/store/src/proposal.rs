@@ -1,6 +1,7 @@
 //! Quarantined changes on their way to the owner: asked for, put to it as records, answered. What an owner writes when it
 //! accepts is decided in `node`; how reports travel in `reports`.
 
+use sea_orm::Value;
 use supplysync_model::{
     Channel, Fault, Kind, Offer, Proposal, ProposalAnswer, Record, RecordId, RecordKey, ReportSubject, SyncId,
 };
@@ -161,25 +162,52 @@ impl WriteTx {
             proposed_by: by.to_owned(),
             note: note.to_owned(),
         };
-        self.put_proposal(proposal, false).await
+        let change = OwnChange {
+            body: RecordBody::Proposal(Box::new(proposal)),
+            deleted: false,
+            expected: None,
+        };
+        self.put(vec![change]).await.map(drop)
     }
 
     /// Takes back what was put to an owner, if it was (primary).
     pub async fn withdraw_proposal(&mut self, entry: Uuid) -> Result<(), Fault> {
-        let sql = "SELECT proposal_id FROM quarantine WHERE id = $1 AND proposal_id IS NOT NULL";
-        let row = self
-            .conn()
-            .row(sql, vec![entry.as_bytes().to_vec().into()])
-            .await?;
-        let Some(row) = row else {
+        self.withdraw("id = $1", entry.as_bytes().to_vec().into()).await
+    }
+
+    /// Takes back all that was put to a site and that it has not answered (primary).
+    pub async fn withdraw_proposals_to(&mut self, site: SyncId) -> Result<(), Fault> {
+        self.withdraw("proposed_to = $1", i32::from(site.get()).into())
+            .await
+    }
+
+    async fn withdraw(&mut self, which: &str, value: Value) -> Result<(), Fault> {
+        let sql = format!("SELECT proposal_id FROM quarantine WHERE {which} AND proposal_id IS NOT NULL");
+        let rows = self.conn().rows(sql, vec![value.clone()]).await?;
+        if rows.is_empty() {
             return Ok(());
-        };
-        let proposal = held::record_id(row.try_get_by_index(0).map_err(database)?)?;
-        self.retire_proposal(proposal).await?;
-        let sql = "UPDATE quarantine SET proposal_id = NULL, proposed_to = NULL, asked_by = NULL, asked_note = NULL \
-                   WHERE id = $1";
-        let values = vec![entry.as_bytes().to_vec().into()];
-        self.conn().execute(sql, values).await.map(drop)
+        }
+        let keys = rows.iter().map(|row| {
+            Ok(RecordKey {
+                kind: Kind::PROPOSAL,
+                id: held::record_id(row.try_get_by_index(0).map_err(database)?)?,
+            })
+        });
+        let keys = keys.collect::<Result<Vec<_>, Fault>>()?;
+        let held = held::whole(self.conn(), keys).await?.into_iter();
+        let present = held.filter(|record| !record.deleted);
+        let bodies = present.filter_map(|record| RecordBody::of_record(&record).ok());
+        let retired = bodies.map(|body| OwnChange {
+            body,
+            deleted: true,
+            expected: None,
+        });
+        self.put(retired.collect()).await?;
+        let sql = format!(
+            "UPDATE quarantine SET proposal_id = NULL, proposed_to = NULL, asked_by = NULL, asked_note = NULL \
+             WHERE {which} AND proposal_id IS NOT NULL"
+        );
+        self.conn().execute(sql, vec![value]).await.map(drop)
     }
 
     /// Keeps what this site, where the store is active, did with a proposal.
@@ -280,30 +308,5 @@ impl WriteTx {
             new: words,
         })
         .await
-    }
-
-    async fn retire_proposal(&mut self, id: RecordId) -> Result<(), Fault> {
-        let key = RecordKey {
-            kind: Kind::PROPOSAL,
-            id,
-        };
-        let held = held::whole(self.conn(), [key]).await?;
-        let body = held
-            .iter()
-            .filter(|record| !record.deleted)
-            .find_map(|record| RecordBody::of_record(record).ok());
-        match body {
-            Some(RecordBody::Proposal(proposal)) => self.put_proposal(*proposal, true).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn put_proposal(&mut self, proposal: Proposal, deleted: bool) -> Result<(), Fault> {
-        let change = OwnChange {
-            body: RecordBody::Proposal(Box::new(proposal)),
-            deleted,
-            expected: None,
-        };
-        self.put(vec![change]).await.map(drop)
     }
 }

@@ -72,6 +72,12 @@ pub async fn accept(
                 refuse_undecided(tx, &entry).await?;
                 let owner = tx.assignment(at).await?;
                 let here = tx.sync_id();
+                if let Some(owner) = owner
+                    .as_ref()
+                    .filter(|owner| here.is_primary() || owner.site == here)
+                {
+                    refuse_on_its_way(owner)?;
+                }
                 let accepted = match owner.filter(|owner| owner.site != here) {
                     None => {
                         let words = accept_change(tx, &change).await?;
@@ -85,7 +91,6 @@ pub async fn accept(
                         Accepted::HandedOver
                     }
                     Some(owner) => {
-                        refuse_on_its_way(&owner)?;
                         tx.propose(&entry, owner.site, &caller.principal, &note).await?;
                         Accepted::Proposed(owner.site)
                     }

@@ -150,8 +150,14 @@ async fn a_proposal_is_answered_by_the_site_it_was_put_to_and_leaves_nothing(bed
     let (world, entry) = local_work_aside(&bed).await;
     ask_for(&world.second, &entry).await;
     let [report] = reports(&world.second).await.try_into().unwrap();
+    let offered = report.clone();
     told(&world.primary, site(2), report).await;
 
+    let SiteReport::Offer(mut other) = offered else {
+        panic!("no offer");
+    };
+    other.id = key(Kind::TRANSACTION, 8).id;
+    let offer = SiteReport::Offer(other);
     propose(&world.primary, &entry, 3).await;
     assert_eq!(proposals(&world.third).await, []);
     pull(&world.primary, &world.third, ALL).await;
@@ -184,6 +190,21 @@ async fn a_proposal_is_answered_by_the_site_it_was_put_to_and_leaves_nothing(bed
         told(&world.primary, site(3), accepted.clone()).await;
         assert_eq!(open(&world.primary).await, []);
     }
+    // What was put to a site that leaves is taken back.
+    told(&world.primary, site(2), offer).await;
+    let [entry] = open(&world.primary).await.try_into().unwrap();
+    propose(&world.primary, &entry, 3).await;
+    pull(&world.primary, &world.third, ALL).await;
+    assert_eq!(proposals(&world.third).await.len(), 1);
+    let leaving = world.primary.write("leave", |tx| {
+        async move { tx.withdraw_proposals_to(site(3)).await }.boxed()
+    });
+    leaving.await.unwrap();
+    pull(&world.primary, &world.third, ALL).await;
+    assert_eq!(proposals(&world.third).await, []);
+    let [here] = open(&world.primary).await.try_into().unwrap();
+    assert_eq!((here.proposed_to, &here.asked_by), (None, &None));
+
     // An answer to what was put before is of no account.
     told(&world.primary, site(3), refused).await;
     let stale = Store::record_report(&world.primary, site(3), Some(SESSION + 1), accepted).await;
