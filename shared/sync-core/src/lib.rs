@@ -29,5 +29,5 @@ pub use message::{
 pub use part::{Batch, OwnerProof, Page, Part};
 pub use session::{Mode, SessionLimits, primary, satellite};
 pub use store_move::{
-    LoadFacts, MoveFacts, MoveWait, OwnSide, announced, answer, begun, called_off, is_loaded, judge_move,
+    LoadFacts, MoveFacts, MoveWait, OwnSide, announced, answer, begun, called_off, judge_load, judge_move,
 };

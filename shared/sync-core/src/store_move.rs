@@ -27,6 +27,8 @@ pub struct LoadFacts {
     pub heard: bool,
     /// Whether it was caught up with all of the store's channels when it last spoke.
     pub caught_up: bool,
+    /// Changes of the store in open quarantine at the primary: they would hold the move up once nobody writes.
+    pub quarantined: u64,
 }
 
 /// What a move waits for.
@@ -67,9 +69,16 @@ pub fn announced(from: &Assignment, to: SyncId) -> Option<Assignment> {
 }
 
 /// Whether the present site may be asked to stop now: its users stand still from then on until the new site has
-/// everything, so that one must be there and have the store but for what is being written.
-pub fn is_loaded(facts: &LoadFacts) -> bool {
-    facts.heard && facts.caught_up
+/// everything, so that one must be there and have the store but for what is being written, and nothing else may be left
+/// to wait for.
+pub fn judge_load(facts: &LoadFacts) -> Result<(), MoveWait> {
+    if !facts.heard || !facts.caught_up {
+        return Err(MoveWait::Loading);
+    }
+    match facts.quarantined {
+        0 => Ok(()),
+        _ => Err(MoveWait::Quarantine),
+    }
 }
 
 /// The assignment that leaves the store where it is: a cancel by the administrator, or the old site's abort.

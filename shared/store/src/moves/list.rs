@@ -134,7 +134,7 @@ impl Queries {
                 continue;
             };
             if open.loading {
-                row.waits_for = Some(MoveWait::Loading);
+                row.waits_for = self.judge_load(open).await?.err();
                 continue;
             }
             let present = self.assignment(row.store).await?;

@@ -2,7 +2,7 @@
 //! one asked to stop.
 
 use supplysync_model::{Assignment, Channel, Fault, StoreId, SyncId};
-use supplysync_sync_core::{Direction, LoadFacts, begun, is_loaded};
+use supplysync_sync_core::{Direction, LoadFacts, MoveWait, begun, judge_load};
 
 use super::advance::OpenMove;
 use crate::cursor::direction_number;
@@ -17,8 +17,8 @@ impl WriteTx {
         present: &Assignment,
         open: &OpenMove,
     ) -> Result<Option<Assignment>, Fault> {
-        let facts = self.load_facts(open).await?;
-        match begun(present, open.to).filter(|_| is_loaded(&facts)) {
+        let loaded = self.judge_load(open).await?.is_ok();
+        match begun(present, open.to).filter(|_| loaded) {
             Some(draining) => self.stop(present, draining).await.map(Some),
             None => Ok(None),
         }
@@ -82,6 +82,11 @@ impl Queries {
         row.map(|row| raw::site(column(&row, 0)?)).transpose()
     }
 
+    /// Whether the present site may be asked to stop, or what that waits for.
+    pub(super) async fn judge_load(&self, open: &OpenMove) -> Result<Result<(), MoveWait>, Fault> {
+        Ok(judge_load(&self.load_facts(open).await?))
+    }
+
     async fn load_facts(&self, open: &OpenMove) -> Result<LoadFacts, Fault> {
         let announced = self.assignments(&[open.store]).await?;
         let announced = announced.first().map_or(u64::MAX, |found| found.etag.revision);
@@ -105,6 +110,7 @@ impl Queries {
         Ok(LoadFacts {
             heard,
             caught_up: caught_up == Channel::of_store(open.store).len(),
+            quarantined: self.quarantined_of_store(open.store).await?,
         })
     }
 }

@@ -299,10 +299,10 @@ async fn open_quarantine_holds_a_move_up(bed: impl Bed) {
     assert_eq!(world.primary.quarantined().await.len(), 1);
     world.primary.move_store(store, site(2), false).await.unwrap();
     settle(&world).await;
-    assert_eq!(
-        world.primary.assignment(store).await.state,
-        AssignmentState::Draining { to: site(2) }
-    );
+    let now = world.primary.assignment(store).await;
+    assert_eq!((now.site, now.state), (site(3), AssignmentState::Active));
+    // Nobody stands still for it.
+    world.third.put(vec![line(53, SECOND, 1)]).await.unwrap();
 }
 
 async fn an_answer_to_another_version_changes_nothing(bed: impl Bed) {

@@ -184,10 +184,18 @@ fn a_store_is_loaded_first_unless_the_primary_takes_it() {
     assert_eq!(announced(&held, SyncId::PRIMARY), None);
     assert_eq!(announced(&held, site(2)), None);
     for (heard, caught_up) in [(false, false), (true, false), (false, true)] {
-        assert!(!is_loaded(&LoadFacts { heard, caught_up }));
+        let facts = LoadFacts {
+            heard,
+            caught_up,
+            quarantined: 1,
+        };
+        assert_eq!(judge_load(&facts), Err(MoveWait::Loading));
     }
-    assert!(is_loaded(&LoadFacts {
+    let loaded = |quarantined| LoadFacts {
         heard: true,
-        caught_up: true
-    }));
+        caught_up: true,
+        quarantined,
+    };
+    assert_eq!(judge_load(&loaded(2)), Err(MoveWait::Quarantine));
+    assert_eq!(judge_load(&loaded(0)), Ok(()));
 }

@@ -139,7 +139,7 @@ async fn outcome(tx: &Queries, accepted: Option<Accepted>) -> Result<String, Fau
         Some(Accepted::Proposed(site)) => {
             let name = site_name(tx, site).await?;
             format!(
-                "put to site {site} ({name}), where the store is active: its answer comes with its next session"
+                "put to site {site} ({name}), where the store is active: `quarantine list` shows what it says once it has synchronised"
             )
         }
         Some(Accepted::HandedOver) => {

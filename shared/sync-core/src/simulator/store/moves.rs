@@ -9,7 +9,7 @@ use super::own::OwnChange;
 use super::{ModelStore, Moment, fault};
 use crate::{
     Cursor, Direction, LoadFacts, MoveFacts, OwnSide, ReportNoted, ReportsRead, Tenure, announced, answer,
-    begun, called_off, is_loaded, judge_move, may_write,
+    begun, called_off, judge_load, judge_move, may_write,
 };
 
 /// What the primary keeps of a move under way.
@@ -131,7 +131,14 @@ impl ModelStore {
             caught_up: Channel::of_store(store)
                 .into_iter()
                 .all(|channel| follows(channel).is_some_and(|(_, caught_up)| caught_up)),
+            quarantined: self.quarantined_of(store),
         }
+    }
+
+    fn quarantined_of(&self, store: StoreId) -> u64 {
+        let open = self.quarantine.iter().filter(|kept| kept.open);
+        open.filter(|kept| kept.record.channel.store() == Some(store))
+            .count() as u64
     }
 
     /// Leaves a store where it is (primary).
@@ -196,7 +203,7 @@ impl ModelStore {
                 continue;
             };
             if row.loading {
-                if !is_loaded(&self.load_facts(store, row.to)) {
+                if judge_load(&self.load_facts(store, row.to)).is_err() {
                     continue;
                 }
                 draining = self.stop(&draining, &mut row, hashes)?;
@@ -206,14 +213,12 @@ impl ModelStore {
                 continue;
             };
             let totals = self.totals(store);
-            let aside = self.quarantine.iter();
-            let aside = aside.filter(|kept| kept.open && kept.record.channel.store() == Some(store));
             let facts = MoveFacts {
                 totals,
                 released: row.released,
                 held: if to.is_primary() { Some(totals) } else { row.held },
                 forced: row.forced,
-                quarantined: aside.count() as u64,
+                quarantined: self.quarantined_of(store),
             };
             let incarnation = self.incarnation.map_or(0, |life| life.counter);
             if let Ok(moved) = judge_move(&draining, &facts, incarnation, self.seq) {
