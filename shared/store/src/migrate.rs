@@ -25,6 +25,7 @@ const MIGRATIONS: &[&[&str]] = &[
     enrolment::SCHEMA,
     projection::REVOKED_OPERATORS,
     proposal::SCHEMA,
+    projection::NOT_KEPT,
 ];
 
 /// What a database holds.

@@ -4,6 +4,7 @@
 pub(crate) mod code;
 pub(crate) mod entity;
 mod master_rows;
+mod not_kept;
 mod parked;
 pub(crate) mod raw;
 mod rebuild;
@@ -22,6 +23,7 @@ use supplysync_record_codec::RecordBody;
 use crate::{TxConn, WriteTx};
 use parked::{Why, park, retry_waiting_for, unpark};
 
+pub(crate) use not_kept::NOT_KEPT;
 pub(crate) use rebuild::{RECORD_COLUMNS, stored_record};
 pub(crate) use schema::{REVOKED_OPERATORS, SCHEMA};
 
@@ -59,7 +61,7 @@ pub struct Parked {
 /// Projects a whole batch, set-based, after its records are written; keeps the `parked` table and returns what it
 /// parked now. A record that can't be read yet leaves the row of its last readable version in place.
 pub async fn apply(conn: &TxConn, changes: &[Projected<'_>]) -> Result<Vec<Parked>, Fault> {
-    let changes = last_of_each(changes);
+    let changes = not_kept::leave_out(conn, last_of_each(changes)).await?;
     let had_parked = parked::any(conn).await?;
     let mut removed = Vec::new();
     let mut opaque = Vec::new();

@@ -94,6 +94,7 @@ impl Queries {
     }
 
     async fn check_page(&self, records: &[(Record, bool)], findings: &mut Findings) -> Result<(), Fault> {
+        let not_kept = self.not_kept().await?;
         let projected = self.rows_of(records.iter().map(|(record, _)| record.key)).await?;
         for (record, parked) in records {
             let mut wrong = |message: &str| findings.add(Some(record.channel), Some(record.key), message);
@@ -104,6 +105,16 @@ impl Queries {
             if is_gone(record) {
                 if row.is_some() {
                     wrong("deleted, but still in the typed tables");
+                }
+                continue;
+            }
+            if record
+                .channel
+                .store()
+                .is_some_and(|store| not_kept.contains(&store))
+            {
+                if row.is_some() {
+                    wrong("in the typed tables, though this site does not keep the store");
                 }
                 continue;
             }

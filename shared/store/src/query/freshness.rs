@@ -1,10 +1,14 @@
 //! How fresh what this site holds of each store is: active here, a copy (proven or not), or not kept.
 
+use std::collections::HashSet;
+
 use supplysync_model::{Channel, Fault, Seq, Store, StoreId, SyncId, Timestamp};
 use supplysync_sync_core::Cursor;
 
+use super::column;
 use super::cursors::CursorRow;
 use crate::Queries;
+use crate::held::record_id;
 
 /// What this site can say of a store's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +56,7 @@ impl Queries {
     pub async fn freshness(&self, stores: &[StoreId]) -> Result<Vec<StoreFreshness>, Fault> {
         let owners = self.owners().await?;
         let cursors = self.cursors().await?;
+        let not_kept = self.not_kept().await?;
         let mut found: Vec<_> = self
             .stores(stores)
             .await?
@@ -65,6 +70,8 @@ impl Queries {
             let copy = cursors
                 .iter()
                 .find(|row| row.we_receive && row.channel == channel);
+            // What comes of a store that is not kept is routed, and says nothing here.
+            let copy = copy.filter(|_| !not_kept.contains(&store.id));
             let freshness = freshness(self.sync_id(), owner, copy);
             let age_seconds = match freshness {
                 Freshness::ActiveHere => Some(0),
@@ -80,6 +87,15 @@ impl Queries {
             }
         };
         Ok(found.into_iter().map(of_store).collect())
+    }
+
+    /// The stores whose data this site routes without keeping it.
+    pub async fn not_kept(&self) -> Result<HashSet<StoreId>, Fault> {
+        let sql = "SELECT store_id FROM store_not_kept";
+        let rows = self.conn().rows(sql, vec![]).await?;
+        rows.iter()
+            .map(|row| Ok(record_id(column(row, 0)?)?.into()))
+            .collect()
     }
 }
 

@@ -15,6 +15,7 @@ mod link;
 mod load;
 mod model;
 mod moves;
+mod not_kept;
 mod opening;
 mod own;
 mod page;
