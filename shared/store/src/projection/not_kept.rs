@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use supplysync_model::{Channel, Fault, StoreId};
 
-use super::code::bytes;
+use super::code::{self, bytes};
 use super::{Projected, rebuild};
-use crate::{TxConn, WriteTx};
+use crate::fault::database;
+use crate::{Queries, TxConn, WriteTx};
 
 /// The stores that are not kept; one that is not named is, so that a new store is kept.
 pub(crate) const NOT_KEPT: &[&str] = &["CREATE TABLE store_not_kept (store_id BLOB NOT NULL PRIMARY KEY)"];
@@ -22,16 +23,26 @@ pub(super) async fn leave_out<'a>(
     {
         return Ok(changes);
     }
-    let rows = conn.rows("SELECT store_id FROM store_not_kept", vec![]).await?;
-    let mut stores: HashSet<Vec<u8>> = HashSet::with_capacity(rows.len());
-    for row in rows {
-        stores.insert(row.try_get_by_index(0).map_err(crate::fault::database)?);
-    }
+    let stores = not_kept(conn).await?;
     changes.retain(|change| {
         let store = change.record.channel.store();
-        !store.is_some_and(|store| stores.contains(store.to_bytes().as_slice()))
+        !store.is_some_and(|store| stores.contains(&store))
     });
     Ok(changes)
+}
+
+async fn not_kept(conn: &TxConn) -> Result<HashSet<StoreId>, Fault> {
+    let rows = conn.rows("SELECT store_id FROM store_not_kept", vec![]).await?;
+    rows.iter()
+        .map(|row| code::id(row.try_get_by_index(0).map_err(database)?))
+        .collect()
+}
+
+impl Queries {
+    /// The stores whose data this site routes without keeping it.
+    pub async fn not_kept(&self) -> Result<HashSet<StoreId>, Fault> {
+        not_kept(self.conn()).await
+    }
 }
 
 impl WriteTx {

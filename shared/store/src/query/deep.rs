@@ -1,7 +1,7 @@
 //! Deep verification: every record rehashed, decoded and compared with its row in the typed tables; rows that no
 //! record accounts for; and Σ movements = stock. It finds what was edited behind the program's back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use supplysync_model::{Amount, Channel, Fault, Kind, Record, RecordKey, StoreId, TransactionStatus};
 use supplysync_record_codec::RecordBody;
@@ -75,6 +75,7 @@ impl Queries {
              LEFT JOIN parked p ON p.kind = r.kind AND p.id = r.id \
              WHERE (r.kind, r.id) > ($1, $2) ORDER BY r.kind, r.id LIMIT {PAGE}"
         );
+        let not_kept = self.not_kept().await?;
         let mut after = (0i64, Vec::new());
         loop {
             let rows = self
@@ -89,12 +90,16 @@ impl Queries {
                 return Ok(());
             };
             after = (last.key.kind.0.into(), last.key.id.to_bytes().to_vec());
-            self.check_page(&records, findings).await?;
+            self.check_page(&records, &not_kept, findings).await?;
         }
     }
 
-    async fn check_page(&self, records: &[(Record, bool)], findings: &mut Findings) -> Result<(), Fault> {
-        let not_kept = self.not_kept().await?;
+    async fn check_page(
+        &self,
+        records: &[(Record, bool)],
+        not_kept: &HashSet<StoreId>,
+        findings: &mut Findings,
+    ) -> Result<(), Fault> {
         let projected = self.rows_of(records.iter().map(|(record, _)| record.key)).await?;
         for (record, parked) in records {
             let mut wrong = |message: &str| findings.add(Some(record.channel), Some(record.key), message);

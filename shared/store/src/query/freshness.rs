@@ -1,14 +1,10 @@
 //! How fresh what this site holds of each store is: active here, a copy (proven or not), or not kept.
 
-use std::collections::HashSet;
-
 use supplysync_model::{Channel, Fault, Seq, Store, StoreId, SyncId, Timestamp};
 use supplysync_sync_core::Cursor;
 
-use super::column;
 use super::cursors::CursorRow;
 use crate::Queries;
-use crate::held::record_id;
 
 /// What this site can say of a store's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,15 +83,6 @@ impl Queries {
             }
         };
         Ok(found.into_iter().map(of_store).collect())
-    }
-
-    /// The stores whose data this site routes without keeping it.
-    pub async fn not_kept(&self) -> Result<HashSet<StoreId>, Fault> {
-        let sql = "SELECT store_id FROM store_not_kept";
-        let rows = self.conn().rows(sql, vec![]).await?;
-        rows.iter()
-            .map(|row| Ok(record_id(column(row, 0)?)?.into()))
-            .collect()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Accepting a transaction that was written elsewhere: what it says, as steps of the owner's own, under the owner's rules.
 
-use supplysync_model::{
-    Amount, Fault, StockLine, Transaction, TransactionLine, TransactionStatus, TransactionType,
-};
+use supplysync_model::{Fault, StockLine, Transaction, TransactionStatus, TransactionType};
 use uuid::Uuid;
 
+use super::confirm::{supplier_of, unstocked};
 use super::draft::{DraftLine, TransactionDraft};
 use super::{Act, Effect, Facts, Header, confirm, create, finalise, require, revise};
 
@@ -80,7 +79,10 @@ fn receive_as_proposed(
         let Some(id) = said.stock_line else {
             continue;
         };
-        let known = facts.stock.entry(id).or_insert_with(|| empty(id, said, proposed));
+        let known = facts
+            .stock
+            .entry(id)
+            .or_insert_with(|| unstocked(id, said, proposed.store, supplier_of(proposed)));
         if known.item != line.item {
             return Err(Fault::field(
                 format!("lines[{index}].stock_line_id"),
@@ -90,26 +92,6 @@ fn receive_as_proposed(
         line.stock_line = Some(id);
     }
     Ok(())
-}
-
-fn empty(id: supplysync_model::StockLineId, line: &TransactionLine, of: &Transaction) -> StockLine {
-    StockLine {
-        id,
-        store: of.store,
-        item: line.item,
-        batch: line.batch.clone(),
-        expiry_date: line.expiry_date,
-        pack_size: line.pack_size,
-        packs_total: Amount::ZERO,
-        packs_available: Amount::ZERO,
-        cost_price: line.cost_price,
-        sell_price: line.sell_price,
-        supplier: of
-            .other_party
-            .filter(|_| of.transaction_type == TransactionType::SupplierInvoice),
-        location_code: String::new(),
-        on_hold: false,
-    }
 }
 
 /// The content as somebody would ask for it: goods received get their stock lines when they are confirmed.

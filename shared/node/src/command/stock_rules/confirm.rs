@@ -1,8 +1,8 @@
 //! Confirming: the one step that moves stock.
 
 use supplysync_model::{
-    Amount, Fault, Reason, StockLine, StockLineId, Transaction, TransactionLine, TransactionStatus,
-    TransactionType,
+    Amount, Fault, NameId, Reason, StockLine, StockLineId, StoreId, Transaction, TransactionLine,
+    TransactionStatus, TransactionType,
 };
 use uuid::Uuid;
 
@@ -64,10 +64,7 @@ fn receive(
     problems: &mut Problems,
 ) {
     let store = transaction.store;
-    let supplier = match transaction.transaction_type {
-        TransactionType::SupplierInvoice => transaction.other_party,
-        _ => None,
-    };
+    let supplier = supplier_of(transaction);
     let line = &mut transaction.lines[index];
     if let Some(id) = line.stock_line {
         shelf.add(id, line.packs, index, problems);
@@ -78,8 +75,25 @@ fn receive(
         Some(item) => check_receipt(&path, item, problems),
         None => problems.invalid(format!("{path}.item_id"), "no item with this id"),
     }
-    let wanted = StockLine {
-        id: StockLineId::new(new_id()),
+    let wanted = unstocked(StockLineId::new(new_id()), line, store, supplier);
+    let id = shelf.find(|stock| takes(stock, &wanted)).unwrap_or_else(|| {
+        let id = wanted.id;
+        shelf.put_up(wanted);
+        id
+    });
+    line.stock_line = Some(id);
+    shelf.add(id, line.packs, index, problems);
+}
+
+/// The stock line that goods of a transaction's line would make, with nothing on it yet.
+pub(super) fn unstocked(
+    id: StockLineId,
+    line: &TransactionLine,
+    store: StoreId,
+    supplier: Option<NameId>,
+) -> StockLine {
+    StockLine {
+        id,
         store,
         item: line.item,
         batch: line.batch.clone(),
@@ -92,14 +106,15 @@ fn receive(
         supplier,
         location_code: String::new(),
         on_hold: false,
-    };
-    let id = shelf.find(|stock| takes(stock, &wanted)).unwrap_or_else(|| {
-        let id = wanted.id;
-        shelf.put_up(wanted);
-        id
-    });
-    line.stock_line = Some(id);
-    shelf.add(id, line.packs, index, problems);
+    }
+}
+
+/// Who supplied the goods of a transaction, if that is known.
+pub(super) fn supplier_of(transaction: &Transaction) -> Option<NameId> {
+    match transaction.transaction_type {
+        TransactionType::SupplierInvoice => transaction.other_party,
+        _ => None,
+    }
 }
 
 /// Whether goods that would make the line `wanted` belong on `stock`: the same in every way but where it lies.
