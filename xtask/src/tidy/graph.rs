@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use serde::Deserialize;
 
 use supplysync_tests::Outcome;
+
+use crate::workspace::cargo;
 
 /// A package of the graph.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +65,7 @@ struct DependencyKind {
 
 /// Asks cargo for the graph on our platform, as the lock file has it.
 pub fn load(root: &Path) -> Outcome<Graph> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = cargo()
         .args([
             "metadata",
             "--format-version",
