@@ -7,6 +7,9 @@ use super::accepted::accept_change;
 
 /// Proposals read at a time.
 const AT_ONCE: usize = 20;
+/// Fields named in an answer: a transaction may have hundreds of wrong lines, and whoever reads the answer takes no more
+/// than a page.
+const NAMED: usize = 5;
 
 /// Answers every open proposal. One that must wait, because the store's data are not all here yet, is left for later.
 ///
@@ -83,15 +86,42 @@ fn is_refusal(fault: &Fault) -> bool {
     )
 }
 
-/// The fault with the fields that it names, in one line.
-pub fn in_words(fault: &Fault) -> String {
-    let fields = fault
-        .violations()
-        .iter()
-        .map(|wrong| format!("{}: {}", wrong.field, wrong.description));
-    let fields: Vec<_> = fields.collect();
-    match fields.is_empty() {
-        true => fault.message().to_owned(),
-        false => format!("{} ({})", fault.message(), fields.join("; ")),
+/// What is wrong, for people: the first fields that the fault names, or else its message.
+fn in_words(fault: &Fault) -> String {
+    let wrong = fault.violations();
+    if wrong.is_empty() {
+        return fault.message().to_owned();
+    }
+    let named = wrong.iter().take(NAMED);
+    let mut words: Vec<_> = named
+        .map(|wrong| format!("{}: {}", wrong.field, wrong.description))
+        .collect();
+    if let Some(more) = wrong.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        words.push(format!("and {more} more"));
+    }
+    words.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::problems::Problems;
+
+    #[test]
+    fn an_answer_names_the_first_fields_and_how_many_more_there_are() {
+        for reason in [Reason::INVALID_FIELDS, Reason::INSUFFICIENT_STOCK] {
+            let mut problems = Problems::default();
+            for line in 0..200 {
+                problems.rule(reason, format!("lines[{line}].packs"), "is wrong".repeat(20));
+            }
+            let words = in_words(&problems.finish().unwrap_err());
+            assert!(words.starts_with("lines[0].packs: is wrong"), "{words}");
+            assert!(
+                words.ends_with("; and 195 more") && words.len() < 4_096,
+                "{words}"
+            );
+        }
+        let plain = Fault::new(FaultCode::NotFound, Reason::WRONG_STATUS, "it is gone");
+        assert_eq!(in_words(&plain), "it is gone");
     }
 }
