@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use supplysync_model::{Fault, Random, StoreId, SyncId};
+use supplysync_model::{CopyGrant, Fault, Random, StoreId, SyncId};
 use supplysync_net::CredentialVerifier;
 use supplysync_net::credential::{Credential, hash_secret};
 use supplysync_node::command::preferences::{
@@ -19,6 +19,7 @@ use supplysync_node::session::SyncControl;
 use supplysync_store::{Queries, Store, WriteTx};
 use tokio::sync::Mutex;
 
+use crate::command::copies::not_kept;
 use crate::credentials::Credentials;
 use crate::delivery::{Delivery, begin_anew, kept_password};
 use crate::network::NetworkDefaults;
@@ -63,8 +64,9 @@ impl PrimaryPreferences {
                     live: defaults.live,
                     primary_url: String::new(),
                     partners,
-                    copies: Copies::All,
+                    copies: Copies::AllBut(stores(tx, &not_kept(tx).await?).await?),
                     previous_accepted: credentials.previous.is_some(),
+                    copy_grant: Some(tx.copy_grant().await?),
                 })
             }
             .boxed()
@@ -93,6 +95,7 @@ impl PrimaryPreferences {
             async move {
                 authority.require(tx).await?;
                 change_defaults(tx, &change, &authority).await?;
+                change_grant(tx, &change, &authority).await?;
                 if let Some(name) = chosen {
                     StagedPassword::choose(&name, tx).await?;
                 }
@@ -134,6 +137,12 @@ fn check(change: &PreferenceChange) -> Result<(), Fault> {
             "is decided on each satellite: this is the primary",
         ));
     }
+    if change.copies.is_some() {
+        return Err(not_here(
+            "copies",
+            "is what a satellite wishes for; what the primary keeps is set with SetCopies (`copies set --site 1`)",
+        ));
+    }
     let mut problems = Problems::default();
     change.check(&mut problems);
     if change.previous_accepted == Some(true) {
@@ -163,6 +172,28 @@ async fn change_defaults(
         .audit_preference(tx, "interval_minutes", old.interval_minutes, new.interval_minutes)
         .await?;
     authority.audit_preference(tx, "live", old.live, new.live).await
+}
+
+async fn change_grant(
+    tx: &mut WriteTx,
+    change: &PreferenceChange,
+    authority: &Authority,
+) -> Result<(), Fault> {
+    let Some(new) = change.copy_grant else {
+        return Ok(());
+    };
+    let old = tx.copy_grant().await?;
+    if old == new {
+        return Ok(());
+    }
+    let word = |grant| match grant {
+        CopyGrant::Ask => "ask",
+        CopyGrant::Any => "any",
+    };
+    authority
+        .audit_preference(tx, "copy_grant", word(old), word(new))
+        .await?;
+    tx.set_copy_grant(new).await
 }
 
 async fn change_credentials(

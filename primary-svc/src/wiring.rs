@@ -11,12 +11,13 @@ use supplysync_net::{CredentialVerifier, Revocations, Server, Visitor};
 use supplysync_node::password_file::finish_change;
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_runtime::{Context, OnEnd};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::delivery::Delivery;
 use crate::enrolment::{Issuing, ShutOut, own_certificate, port};
+use crate::keeping;
 use crate::preferences::PrimaryPreferences;
 use crate::service::enrolment::Enrolments;
 use crate::service::site::Sites;
@@ -100,6 +101,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         context.clone(),
         foundation.users.clone(),
     );
+    let told_to_keep = Arc::new(Notify::new());
     let mut routes = foundation.routes(&more, Arc::new(book), Some(Arc::new(waking.clone())))?;
     routes
         .add_service(sync)
@@ -110,7 +112,11 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             Arc::clone(&issuing),
             shut_out.clone(),
             waking,
+            told_to_keep.clone(),
         )));
+    let keeping = keeping::run(store.clone(), told_to_keep, context.stop.clone());
+    let keeping = foundation.users.track_future(keeping);
+    context.tasks.spawn("keep stores", OnEnd::Critical, keeping);
     if config.database.is_shared() {
         let following = foundation
             .users

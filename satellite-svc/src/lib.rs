@@ -14,3 +14,4 @@ pub mod renewal;
 pub mod rhythm;
 pub mod shut_out;
 pub mod wiring;
+mod withdrawn;

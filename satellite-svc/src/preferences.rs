@@ -1,12 +1,13 @@
 //! The preferences of a satellite: where each is kept, and how a change takes effect. The lock and the wire are in `node`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
-use supplysync_model::{Fault, SyncId};
+use supplysync_model::{Fault, StoreId, SyncId};
 use supplysync_net::Endpoint;
 use supplysync_node::certificates::Certificates;
 use supplysync_node::command::caller::Caller;
@@ -15,8 +16,9 @@ use supplysync_node::command::preferences::{
 };
 use supplysync_node::command::problems::Problems;
 use supplysync_node::password_file::{StagedPassword, read_password};
+use supplysync_node::service::reference;
 use supplysync_node::session::SyncControl;
-use supplysync_store::{Queries, Store};
+use supplysync_store::{Queries, Store, WriteTx};
 use tokio::sync::{Mutex, Notify};
 
 use crate::follow::{LocalSettings, Partner};
@@ -61,6 +63,11 @@ impl SatellitePreferences {
                 };
                 let granted = tx.site_settings(tx.sync_id()).await?;
                 let granted = granted.map(|found| found.value.copies).unwrap_or_default();
+                let wish = tx.copy_wish(tx.sync_id()).await?.map(|wish| wish.stores);
+                let wished = match wish.filter(|wish| *wish != granted) {
+                    Some(wish) => Some(stores(tx, &wish).await?),
+                    None => None,
+                };
                 Ok(Preferences {
                     sync_id: tx.sync_id(),
                     site_name,
@@ -69,8 +76,12 @@ impl SatellitePreferences {
                     live: rhythm.live,
                     primary_url: partner.primary_url,
                     partners: vec![shown],
-                    copies: Copies::Of(stores(tx, &granted).await?),
+                    copies: Copies::Of {
+                        granted: stores(tx, &granted).await?,
+                        wished,
+                    },
                     previous_accepted: false,
+                    copy_grant: None,
                 })
             }
             .boxed()
@@ -105,6 +116,9 @@ impl SatellitePreferences {
                         primary_url: change.primary_url.unwrap_or(partner.primary_url.clone()),
                         user_name: change.user_name.unwrap_or(partner.user_name.clone()),
                     };
+                    if let Some(named) = &change.copies {
+                        wish(tx, named, &authority).await?;
+                    }
                     settings.rhythm.choose(new_rhythm);
                     settings.partner.choose(new_partner.clone());
                     settings.save(tx).await?;
@@ -136,7 +150,7 @@ impl SatellitePreferences {
         }
         self.changed_here.notify_one();
         // Another address or user name is tried as soon as it is heard of.
-        if change.password.is_some() {
+        if change.password.is_some() || change.copies.is_some() {
             self.control.sync_now();
         }
         Ok(notes(&change))
@@ -206,6 +220,9 @@ impl SatellitePreferences {
 
     /// Refuses what can't hold; an address is kept as it is shown everywhere.
     fn check(&self, change: &mut PreferenceChange) -> Result<(), Fault> {
+        if change.copy_grant.is_some() {
+            return Err(not_here("copy_grant", "is decided on the primary"));
+        }
         if change.previous_accepted.is_some() {
             return Err(not_here(
                 "previous_credential_accepted",
@@ -241,12 +258,49 @@ fn notes(change: &PreferenceChange) -> Vec<String> {
             "it holds until somebody changes it here or on the primary: the later change wins".to_owned(),
         );
     }
+    if change.copies.is_some() {
+        notes.push(
+            "the primary hears of the wish in the next session; it grants it, or its administrator does (`copies grant`)"
+                .to_owned(),
+        );
+    }
     if change.touches_credential() {
         notes.push(
             "user name and password must be what the primary expects: `status` says how the next session went".to_owned(),
         );
     }
     notes
+}
+
+/// Wishes for copies of these stores, if that is news.
+async fn wish(tx: &mut WriteTx, named: &[String], authority: &Authority) -> Result<(), Fault> {
+    let found = reference::stores(tx, "copies", named).await?;
+    let wished: BTreeSet<StoreId> = found.into_iter().collect();
+    let mut problems = Problems::default();
+    let own = tx.stores_of_site(tx.sync_id()).await?;
+    for store in own.iter().filter(|store| wished.contains(store)) {
+        problems.invalid(
+            "copies",
+            format!("store {store} is active here: it needs no copy"),
+        );
+    }
+    problems.finish()?;
+    let wished: Vec<_> = wished.into_iter().collect();
+    let granted = tx.site_settings(tx.sync_id()).await?;
+    let granted = granted.map(|found| found.value.copies).unwrap_or_default();
+    let before = tx.copy_wish(tx.sync_id()).await?.map(|wish| wish.stores);
+    let before = before.unwrap_or(granted);
+    if before == wished {
+        return Ok(());
+    }
+    tx.wish_for_copies(&wished).await?;
+    let codes = async |ids: &[StoreId]| -> Result<String, Fault> {
+        let found = stores(tx, ids).await?;
+        let codes: Vec<_> = found.into_iter().map(|store| store.code).collect();
+        Ok(codes.join(", "))
+    };
+    let (old, new) = (codes(&before).await?, codes(&wished).await?);
+    authority.audit_preference(tx, "copies", old, new).await
 }
 
 async fn active_on(tx: &Queries, site: SyncId) -> Result<Vec<supplysync_model::Store>, Fault> {

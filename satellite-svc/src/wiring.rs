@@ -117,6 +117,10 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let answering = foundation.users.track_future(answering);
     tasks.spawn("answer proposals", OnEnd::Critical, answering);
 
+    let removing = crate::withdrawn::watch(foundation.store.clone(), stop.clone());
+    let removing = foundation.users.track_future(removing);
+    tasks.spawn("remove withdrawn copies", OnEnd::Critical, removing);
+
     let routes = foundation.routes(&[], book, None)?;
     foundation.serve(routes.routes());
     Ok(())

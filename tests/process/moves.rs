@@ -143,6 +143,7 @@ async fn a_store_that_moves_a_hundred_times_has_one_writer_at_a_time_and_loses_n
         let request = SetCopiesRequest {
             sync_id: site,
             stores: if site == 3 { vec!["NORTH".into()] } else { vec![] },
+            ..SetCopiesRequest::default()
         };
         primary.sites().set_copies(request).await.answer().unwrap();
     }

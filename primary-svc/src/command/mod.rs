@@ -1,5 +1,6 @@
 //! Use cases that only a primary has. Those of every site are in `node`.
 
+pub mod copies;
 pub mod join_token;
 pub mod moves;
 pub mod site;

@@ -8,6 +8,7 @@ use supplysync_node::command::lookup;
 use supplysync_node::command::preferences::Authority;
 use supplysync_store::{MoveOrder, Store as RecordStore, WriteTx};
 
+use super::copies::require_whole;
 use super::site::{audit, require_site};
 
 /// Asks the site where a store is active to stop and hand it over; with force, skips that site.
@@ -19,6 +20,7 @@ pub async fn move_store(store: &RecordStore, order: MoveOrder, authority: Author
                 authority.require(tx).await?;
                 let target = require_site(tx, order.to).await?;
                 let code = code_of(tx, order.store).await?;
+                require_whole(tx, order.store, order.to).await?;
                 let before = tx.assignment(order.store).await?;
                 let now = tx.begin_move(order).await?;
                 let from =

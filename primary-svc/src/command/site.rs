@@ -1,11 +1,11 @@
-//! Sites: registering them, giving a new store its first site, granting copies. Each needs unlocked preferences
+//! Sites: registering them, giving a new store its first site. Each needs unlocked preferences
 //! and leaves a line in the audit log.
 
 use std::collections::BTreeSet;
 
 use supplysync_model::{
-    Assignment, AssignmentState, Epoch, Fault, FaultCode, Incarnation, Reason, Site, SiteSettings, Store,
-    StoreId, SyncId,
+    Assignment, AssignmentState, Epoch, Fault, FaultCode, Incarnation, Reason, Site, SiteSettings, StoreId,
+    SyncId, Withdrawn,
 };
 use supplysync_node::command::lookup;
 use supplysync_node::command::preferences::{Audited, Authority, check_interval};
@@ -13,6 +13,7 @@ use supplysync_node::command::problems::Problems;
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{OwnChange, Queries, Store as RecordStore, WriteTx};
 
+use super::copies::{check_copies, not_kept, require_whole};
 use super::site_rules::{check_satellite_id, check_site};
 use crate::network::NetworkDefaults;
 
@@ -44,6 +45,10 @@ pub struct RegisteredSite {
     pub settings: Option<SiteSettings>,
     /// The stores active on it.
     pub stores: Vec<StoreId>,
+    /// What it wishes for, where that is not decided and differs from what it is granted.
+    pub wish: Option<Vec<StoreId>>,
+    /// The stores whose data it routes without keeping them; the primary only.
+    pub not_kept: Vec<StoreId>,
 }
 
 /// Puts the primary itself on record, at `init`. No token: nobody has one yet.
@@ -110,6 +115,7 @@ pub async fn add_site(
                     interval_minutes,
                     live: new.live.unwrap_or(defaults.live),
                     copies: copies.iter().copied().collect(),
+                    withdrawn: Withdrawn::default(),
                 };
                 let assignments = stores
                     .iter()
@@ -140,6 +146,8 @@ pub async fn add_site(
                     site,
                     settings: Some(settings),
                     stores: stores.into_iter().collect(),
+                    wish: None,
+                    not_kept: Vec::new(),
                 })
             })
         })
@@ -163,6 +171,7 @@ pub async fn assign_store(
                 let mut problems = Problems::default();
                 check_unassigned(tx, &BTreeSet::from([assigned]), "store", &mut problems).await?;
                 problems.finish()?;
+                require_whole(tx, assigned, site).await?;
                 let assignment = first_assignment(assigned, site, incarnation);
                 put(tx, vec![RecordBody::Assignment(assignment.clone())]).await?;
                 audit(
@@ -180,64 +189,31 @@ pub async fn assign_store(
         .await
 }
 
-/// Says which other stores' data a satellite keeps a copy of: exactly these.
-pub async fn set_copies(
-    store: &RecordStore,
-    site: SyncId,
-    copies: Vec<StoreId>,
-    authority: Authority,
-) -> Result<SiteSettings, Fault> {
-    store
-        .write("set copies", move |tx| {
-            let (copies, authority) = (copies.clone(), authority.clone());
-            Box::pin(async move {
-                authority.require(tx).await?;
-                if site.is_primary() {
-                    return Err(Fault::new(
-                        FaultCode::Unimplemented,
-                        Reason::NOT_IN_THIS_VERSION,
-                        "the primary keeps a copy of every store in this version",
-                    ));
-                }
-                require_site(tx, site).await?;
-                let before = require_settings(tx, site).await?;
-                let copies: BTreeSet<StoreId> = copies.into_iter().collect();
-                let mut problems = Problems::default();
-                check_copies(tx, site, &copies, "stores", &mut problems).await?;
-                problems.finish()?;
-                let settings = SiteSettings {
-                    copies: copies.iter().copied().collect(),
-                    ..before.clone()
-                };
-                put(tx, vec![RecordBody::SiteSettings(settings.clone())]).await?;
-                let old = listed(&before.copies.into_iter().collect());
-                audit(
-                    tx,
-                    authority,
-                    "sites.set_copies",
-                    site.to_string(),
-                    old,
-                    listed(&copies),
-                )
-                .await?;
-                Ok(settings)
-            })
-        })
-        .await
-}
-
 /// One site with its settings and stores.
 pub async fn get_site(tx: &Queries, site: SyncId) -> Result<RegisteredSite, Fault> {
     let found = require_site(tx, site).await?;
     let settings = find_settings(tx, site).await?;
+    let wish = match tx.copy_wish(site).await? {
+        Some(wish) => Some(tx.grantable(site, &wish).await?),
+        None => None,
+    };
+    let granted = settings.as_ref().map(|settings| &settings.copies);
     Ok(RegisteredSite {
         site: found,
-        settings,
         stores: tx.stores_of_site(site).await?,
+        wish: wish.filter(|wish| Some(wish) != granted),
+        not_kept: match site.is_primary() {
+            true => not_kept(tx).await?,
+            false => Vec::new(),
+        },
+        settings,
     })
 }
 
-async fn assignments_of(tx: &Queries, stores: &BTreeSet<StoreId>) -> Result<Vec<Assignment>, Fault> {
+pub(super) async fn assignments_of(
+    tx: &Queries,
+    stores: &BTreeSet<StoreId>,
+) -> Result<Vec<Assignment>, Fault> {
     let stores: Vec<_> = stores.iter().copied().collect();
     let found = tx.assignments(&stores).await?.into_iter();
     Ok(found.map(|assignment| assignment.value).collect())
@@ -283,32 +259,6 @@ async fn check_unassigned(
                     );
                 }
             }
-        }
-    }
-    Ok(())
-}
-
-async fn check_copies(
-    tx: &Queries,
-    site: SyncId,
-    copies: &BTreeSet<StoreId>,
-    field: &str,
-    problems: &mut Problems,
-) -> Result<(), Fault> {
-    let known = lookup::stores(tx, copies).await?;
-    let assigned = assignments_of(tx, copies).await?;
-    for store in copies {
-        let Some(found) = known.get(store) else {
-            problems.invalid(field, format!("there is no store with id {store}"));
-            continue;
-        };
-        let Store { code, .. } = &found.value;
-        let active_there = (assigned.iter()).any(|held| held.store == *store && held.site == site);
-        if active_there {
-            problems.invalid(
-                field,
-                format!("store {code} is active on site {site}: it needs no copy"),
-            );
         }
     }
     Ok(())
@@ -379,7 +329,7 @@ pub(crate) async fn put(tx: &mut WriteTx, bodies: Vec<RecordBody>) -> Result<(),
     tx.put(changes.collect()).await.map(drop)
 }
 
-fn listed(stores: &BTreeSet<StoreId>) -> String {
+pub(super) fn listed(stores: &BTreeSet<StoreId>) -> String {
     if stores.is_empty() {
         return "none".to_owned();
     }

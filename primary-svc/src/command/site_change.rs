@@ -136,6 +136,7 @@ pub async fn remove_site(
                 });
                 tx.put(retired.collect()).await?;
                 tx.withdraw_proposals_to(site).await?;
+                tx.forget_wish(site).await?;
                 tx.forget_peer(site).await?;
                 shut_out(tx, site).await?;
                 let new = match (force, unfinished.is_empty()) {

@@ -6,15 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use supplysync_model::{Clock, FaultCode, Random, Reason, Store, StoreId, StoreMode, SyncId, Timestamp};
+use supplysync_model::{
+    Clock, Fault, FaultCode, Random, Reason, Store, StoreId, StoreMode, SyncId, Timestamp, Withdrawn,
+};
 use supplysync_node::command::authorisation::{CODE_HASH, unlock};
 use supplysync_node::command::caller::Caller;
 use supplysync_node::command::master;
 use supplysync_node::command::preferences::Authority;
-use supplysync_store::{NewIdentity, Store as RecordStore, StoreConfig, StoreDeps};
+use supplysync_store::{MoveOrder, NewIdentity, Store as RecordStore, StoreConfig, StoreDeps};
 use tempfile::TempDir;
 
-use super::site::{NewSite, add_site, assign_store, get_site, register_primary, set_copies};
+use super::copies::{WantedCopies, set_copies};
+use super::moves::move_store;
+use super::site::{NewSite, RegisteredSite, add_site, assign_store, get_site, register_primary};
 
 const HIGHEST: u16 = 64;
 
@@ -111,6 +115,17 @@ impl Office {
         }
     }
 
+    async fn copies(&self, number: u16, wanted: WantedCopies, authority: Authority) -> Result<(), Fault> {
+        set_copies(&self.store, site(number), wanted, None, authority).await
+    }
+
+    async fn site(&self, number: u16) -> RegisteredSite {
+        let read = self.store.read("site", move |tx| {
+            Box::pin(async move { get_site(tx, site(number)).await })
+        });
+        read.await.unwrap()
+    }
+
     async fn new_store(&self, code: &str) -> StoreId {
         let store = Store {
             id: StoreId::from_bytes([0; 16]),
@@ -135,7 +150,7 @@ async fn nothing_changes_while_locked() {
     };
     let added = add_site(&office.store, new_site(2, "North", &[]), HIGHEST, nobody.clone()).await;
     let assigned = assign_store(&office.store, store, SyncId::PRIMARY, nobody.clone()).await;
-    let copied = set_copies(&office.store, site(2), vec![store], nobody).await;
+    let copied = office.copies(2, WantedCopies::These(vec![store]), nobody).await;
     for refused in [added.map(drop), assigned.map(drop), copied.map(drop)] {
         assert_eq!(refused.unwrap_err().reason(), Reason::PREFERENCES_LOCKED);
     }
@@ -188,11 +203,74 @@ async fn a_store_gets_one_first_site_and_copies_go_elsewhere() {
     assert_eq!(assigned.unwrap().epoch.counter, 1);
     let again = assign_store(&office.store, store, site(2), authority.clone()).await;
     assert_eq!(again.unwrap_err().reason(), Reason::STORE_ALREADY_ASSIGNED);
-    let kept = set_copies(&office.store, site(2), vec![store, store], authority.clone()).await;
-    assert_eq!(kept.unwrap().copies, [store]);
-    let unknown = vec![StoreId::from_bytes([9; 16])];
-    let unknown = set_copies(&office.store, site(2), unknown, authority.clone()).await;
-    assert_eq!(unknown.unwrap_err().code(), FaultCode::InvalidArgument);
-    let primary = set_copies(&office.store, SyncId::PRIMARY, vec![], authority).await;
-    assert_eq!(primary.unwrap_err().reason(), Reason::NOT_IN_THIS_VERSION);
+    let these = |stores: &[StoreId]| WantedCopies::These(stores.to_vec());
+    let kept = office.copies(2, these(&[store, store]), authority.clone()).await;
+    kept.unwrap();
+    let told = office.site(2).await.settings.unwrap();
+    assert_eq!((told.copies, told.withdrawn), (vec![store], Withdrawn::Keep));
+    let unknown = these(&[StoreId::from_bytes([9; 16])]);
+    for wrong in [unknown, WantedCopies::All] {
+        let refused = office.copies(2, wrong, authority.clone()).await;
+        assert_eq!(refused.unwrap_err().code(), FaultCode::InvalidArgument);
+    }
+    let none = office.copies(2, WantedCopies::AsWished, authority).await;
+    assert_eq!(none.unwrap_err().reason(), Reason::NO_COPIES_WISHED);
+}
+
+#[tokio::test]
+async fn the_primary_keeps_what_it_has_and_what_it_is_told_to() {
+    let office = Office::open().await;
+    let authority = office.unlocked().await;
+    let [own, north, free] = [
+        office.new_store("C1").await,
+        office.new_store("N1").await,
+        office.new_store("N2").await,
+    ];
+    let north_site = new_site(2, "North", &[north]);
+    add_site(&office.store, north_site, HIGHEST, authority.clone())
+        .await
+        .unwrap();
+    let to_primary =
+        async |store| assign_store(&office.store, store, SyncId::PRIMARY, authority.clone()).await;
+    to_primary(own).await.unwrap();
+    let keep = async |wanted| office.copies(1, wanted, authority.clone()).await;
+    keep(WantedCopies::These(vec![])).await.unwrap();
+    assert_eq!(
+        office.site(1).await.not_kept,
+        [north, free],
+        "what it has it keeps"
+    );
+
+    let moved = async |to| {
+        let order = MoveOrder {
+            store: north,
+            to,
+            forced: false,
+        };
+        move_store(&office.store, order, authority.clone()).await
+    };
+    assert_eq!(
+        moved(SyncId::PRIMARY).await.unwrap_err().reason(),
+        Reason::COPY_NOT_KEPT
+    );
+    assert_eq!(
+        to_primary(free).await.unwrap_err().reason(),
+        Reason::COPY_NOT_KEPT
+    );
+    // Until all of it is here.
+    keep(WantedCopies::These(vec![north])).await.unwrap();
+    assert_eq!(office.site(1).await.not_kept, [free]);
+    assert_eq!(
+        moved(SyncId::PRIMARY).await.unwrap_err().reason(),
+        Reason::COPY_NOT_KEPT
+    );
+    while office.store.keeping_step(10).await.unwrap() {}
+    moved(SyncId::PRIMARY).await.unwrap();
+    // On its way, it must be kept; one that is new is.
+    let refused = keep(WantedCopies::These(vec![])).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::STORE_DRAINING);
+    office.new_store("N3").await;
+    assert_eq!(office.site(1).await.not_kept, [free]);
+    keep(WantedCopies::All).await.unwrap();
+    assert_eq!(office.site(1).await.not_kept, []);
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use supplysync_api::fields::{Fields, one, sync_id};
 use supplysync_api::v1::site_service_server::SiteService;
 use supplysync_api::{page_token, read_page, v1};
-use supplysync_model::{Fault, StoreId, SyncId};
+use supplysync_model::{Fault, StoreId, SyncId, Withdrawn};
 use supplysync_net::{PeerIdentity, Role};
 use supplysync_node::command::authorisation::note_locked;
 use supplysync_node::command::lookup;
@@ -17,9 +17,11 @@ use supplysync_node::service::request::{answer, authority};
 use supplysync_node::session::SyncControl;
 use supplysync_node::status::SyncStatus;
 use supplysync_store::{MoveOrder, Queries, Store as RecordStore};
+use tokio::sync::Notify;
 use tonic::{Request, Response, Status};
 
 use super::moves as shown;
+use crate::command::copies::{WantedCopies, set_copies};
 use crate::command::join_token;
 use crate::command::moves;
 use crate::command::site::{self, NewSite, RegisteredSite};
@@ -38,6 +40,8 @@ pub struct Sites {
     issuing: Arc<Issuing>,
     shut_out: ShutOut,
     waking: Waking,
+    /// To be told when stores are kept (again) or not.
+    keeping: Arc<Notify>,
 }
 
 impl Sites {
@@ -49,6 +53,7 @@ impl Sites {
         issuing: Arc<Issuing>,
         shut_out: ShutOut,
         waking: Waking,
+        keeping: Arc<Notify>,
     ) -> Sites {
         Sites {
             store,
@@ -57,6 +62,7 @@ impl Sites {
             issuing,
             shut_out,
             waking,
+            keeping,
         }
     }
 
@@ -207,8 +213,24 @@ impl Sites {
         let authority = authority(&request);
         let request = request.into_inner();
         let site = one("sync_id", sync_id(request.sync_id))?;
-        let copies = self.stores("stores", request.stores).await?;
-        let done = site::set_copies(&self.store, site, copies, authority.clone()).await;
+        let named = usize::from(!request.stores.is_empty());
+        if named + usize::from(request.all) + usize::from(request.as_wished) > 1 {
+            return Err(Fault::field(
+                "stores",
+                "name stores, or say all, or as_wished: only one of them",
+            ));
+        }
+        let wanted = match (request.all, request.as_wished) {
+            (true, _) => WantedCopies::All,
+            (_, true) => WantedCopies::AsWished,
+            _ => WantedCopies::These(self.stores("stores", request.stores).await?),
+        };
+        let withdrawn = request.remove_withdrawn.map(|remove| match remove {
+            true => Withdrawn::Remove,
+            false => Withdrawn::Keep,
+        });
+        let done = set_copies(&self.store, site, wanted, withdrawn, authority.clone()).await;
+        self.keeping.notify_one();
         self.noted("sites.set_copies", &authority, done).await?;
         self.show(site).await
     }
@@ -315,9 +337,18 @@ async fn show(tx: &Queries, sites: Vec<RegisteredSite>, board: &SyncStatus) -> R
         Some(settings) => settings.copies.clone(),
         None => Vec::new(),
     };
+    let wished = |site: &RegisteredSite| site.wish.clone().unwrap_or_default();
     let mentioned: BTreeSet<StoreId> = sites
         .iter()
-        .flat_map(|site| site.stores.iter().copied().chain(copies(site)))
+        .flat_map(|site| {
+            [
+                site.stores.clone(),
+                copies(site),
+                wished(site),
+                site.not_kept.clone(),
+            ]
+        })
+        .flatten()
         .collect();
     let stores: BTreeMap<StoreId, _> = lookup::stores(tx, &mentioned).await?;
     let shown = |ids: &[StoreId]| {
@@ -347,6 +378,10 @@ async fn show(tx: &Queries, sites: Vec<RegisteredSite>, board: &SyncStatus) -> R
                 .get(&found.site.sync_id)
                 .map(|line| line.mismatches.clone())
                 .unwrap_or_default(),
+            not_kept: shown(&found.not_kept),
+            wishes_copies: found.wish.is_some(),
+            wished_copies: shown(&wished(found)),
+            remove_withdrawn: settings.is_some_and(|told| told.withdrawn == Withdrawn::Remove),
         }
     });
     Ok(wire.collect())

@@ -2,7 +2,7 @@
 
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
-use supplysync_model::{AssignmentState, StatusChange, TransactionLine};
+use supplysync_model::{AssignmentState, StatusChange, TransactionLine, Withdrawn};
 use supplysync_record_codec::RecordBody;
 
 use crate::fields::{date_text, id_text, time_text};
@@ -95,6 +95,7 @@ pub fn readable_body(body: &RecordBody) -> Struct {
             ("interval_minutes", text(settings.interval_minutes)),
             ("live", flag(settings.live)),
             ("copies", list(settings.copies.iter().map(text))),
+            ("remove_withdrawn", flag(settings.withdrawn == Withdrawn::Remove)),
         ]),
         RecordBody::RevokedOperator(revoked) => object([
             ("name", text(&revoked.name)),

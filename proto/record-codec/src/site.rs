@@ -2,7 +2,7 @@
 
 use supplysync_model::{
     Assignment, AssignmentState, Digest, Epoch, HandOver, RecordId, RevokedOperator, Site, SiteSettings,
-    StoreTotals, Timestamp,
+    StoreTotals, Timestamp, Withdrawn,
 };
 
 use crate::field::{Field, ascending, id, sync_id, text};
@@ -102,6 +102,7 @@ pub(crate) fn settings_to_wire(settings: &SiteSettings) -> wire::SiteSettings {
             .iter()
             .map(|store| store.to_bytes().into())
             .collect(),
+        remove_withdrawn: settings.withdrawn == Withdrawn::Remove,
     }
 }
 
@@ -118,6 +119,10 @@ pub(crate) fn settings(wire: wire::SiteSettings) -> Field<SiteSettings> {
         interval_minutes: wire.interval_minutes,
         live: wire.live,
         copies: ascending("copies", copies?)?,
+        withdrawn: match wire.remove_withdrawn {
+            true => Withdrawn::Remove,
+            false => Withdrawn::Keep,
+        },
     })
 }
 

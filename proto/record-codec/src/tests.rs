@@ -170,14 +170,17 @@ fn assignment() -> impl Strategy<Value = Assignment> {
 
 fn settings() -> impl Strategy<Value = SiteSettings> {
     let copies = btree_set(id(StoreId::from_bytes), 0..5);
-    (sync_id(), 0..=1440u32, any::<bool>(), copies).prop_map(|(sync_id, interval_minutes, live, copies)| {
-        SiteSettings {
+    let rhythm = (0..=1440u32, any::<bool>());
+    let withdrawn = prop_oneof![Just(Withdrawn::Keep), Just(Withdrawn::Remove)];
+    (sync_id(), rhythm, copies, withdrawn).prop_map(
+        |(sync_id, (interval_minutes, live), copies, withdrawn)| SiteSettings {
             sync_id,
             interval_minutes,
             live,
             copies: copies.into_iter().collect(),
-        }
-    })
+            withdrawn,
+        },
+    )
 }
 
 fn stock_line() -> impl Strategy<Value = StockLine> {

@@ -185,6 +185,8 @@ reasons! {
     SYNC_PAUSED;
     /// The copy is not kept here.
     COPY_NOT_KEPT;
+    /// The site wishes for no other copies than it is granted.
+    NO_COPIES_WISHED;
     /// User name and password from before the last change are accepted still: they must be retired first.
     PREVIOUS_CREDENTIAL_ACCEPTED;
     /// The site can't be removed while a store is active on it or on its way there.

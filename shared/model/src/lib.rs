@@ -30,7 +30,7 @@ pub use proposal::{Offer, Proposal, ProposalAnswer, ReportSubject, SiteReport};
 pub use random::{Random, uuid_v7};
 pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
 pub use site::{
-    Assignment, AssignmentState, CopyGrant, HandOver, MoveReport, MoveStep, RevokedOperator, Site,
-    SiteSettings, StoreTotals,
+    Assignment, AssignmentState, CopyGrant, CopyWish, HandOver, MoveReport, MoveStep, RevokedOperator, Site,
+    SiteSettings, StoreTotals, Withdrawn,
 };
 pub use stock::{StatusChange, StockLine, Transaction, TransactionLine, TransactionStatus, TransactionType};

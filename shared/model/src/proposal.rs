@@ -1,7 +1,7 @@
 //! Proposals: a change in quarantine put to the site where the store is active; and all that a satellite tells the primary
 //! beside its records.
 
-use crate::{MoveReport, Record, RecordId, StoreId, SyncId};
+use crate::{CopyWish, MoveReport, Record, RecordId, StoreId, SyncId};
 
 /// A quarantined change put to the owner, who writes what it says as a change of its own, or refuses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub enum SiteReport {
     Answer(ProposalAnswer),
     /// A quarantined change for the owner.
     Offer(Box<Offer>),
+    /// The copies that it wishes to keep.
+    Wish(CopyWish),
 }
 
 /// What a report is about; a later report about the same replaces it.
@@ -68,6 +70,8 @@ pub enum ReportSubject {
     Answer(RecordId),
     /// An entry in a satellite's quarantine.
     Offer(RecordId),
+    /// The copies that it wishes to keep, in the version of that list.
+    Wish(u64),
 }
 
 impl SiteReport {
@@ -77,6 +81,7 @@ impl SiteReport {
             SiteReport::Move(report) => ReportSubject::Move(report.store, report.version),
             SiteReport::Answer(answer) => ReportSubject::Answer(answer.id),
             SiteReport::Offer(offer) => ReportSubject::Offer(offer.id),
+            SiteReport::Wish(wish) => ReportSubject::Wish(wish.version),
         }
     }
 }

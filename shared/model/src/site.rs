@@ -92,6 +92,25 @@ pub enum CopyGrant {
     Any,
 }
 
+/// What becomes of what a site holds of a store whose copy is withdrawn from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Withdrawn {
+    /// It stays, and is shown as of when it was last complete.
+    #[default]
+    Keep,
+    /// It is removed there.
+    Remove,
+}
+
+/// The stores that a satellite wishes to keep a copy of: the whole list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyWish {
+    /// Rises with every change of the list.
+    pub version: u64,
+    /// Sorted, without repeats.
+    pub stores: Vec<StoreId>,
+}
+
 /// What only one site must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteSettings {
@@ -103,6 +122,8 @@ pub struct SiteSettings {
     pub live: bool,
     /// The stores that it keeps a copy of: sorted, without repeats.
     pub copies: Vec<StoreId>,
+    /// What becomes of what it holds of other stores.
+    pub withdrawn: Withdrawn,
 }
 
 /// An operator whose certificates, whatever their role, are refused on every site if they were issued at that moment or

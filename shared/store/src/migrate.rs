@@ -10,7 +10,7 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 
 use crate::connect::Pools;
 use crate::fault::database;
-use crate::{NewIdentity, enrolment, moves, projection, proposal, raw, schema};
+use crate::{NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, schema};
 
 /// "Ssyn": SQLite's application_id of our files.
 const APPLICATION_ID: i32 = 0x5373_796e;
@@ -26,6 +26,9 @@ const MIGRATIONS: &[&[&str]] = &[
     projection::REVOKED_OPERATORS,
     proposal::SCHEMA,
     projection::NOT_KEPT,
+    projection::NOT_KEPT_IN_STEPS,
+    dated::SCHEMA,
+    copies::SCHEMA,
 ];
 
 /// What a database holds.

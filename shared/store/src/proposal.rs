@@ -64,11 +64,13 @@ impl Queries {
             .collect())
     }
 
-    /// Whether there is something to tell the primary of proposals and quarantine.
+    /// Whether there is something to tell the primary of proposals, quarantine and wishes.
     pub async fn has_reports(&self) -> Result<bool, Fault> {
         let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM proposal_answer WHERE NOT noted) \
-                   OR EXISTS (SELECT 1 FROM quarantine WHERE resolved_at IS NULL AND asked_by IS NOT NULL)";
-        Ok(self.conn().row(sql, vec![]).await?.is_some())
+                   OR EXISTS (SELECT 1 FROM quarantine WHERE resolved_at IS NULL AND asked_by IS NOT NULL) \
+                   OR EXISTS (SELECT 1 FROM copy_wish WHERE site = $1 AND NOT noted)";
+        let here = i32::from(self.sync_id().get());
+        Ok(self.conn().row(sql, vec![here.into()]).await?.is_some())
     }
 
     /// Answers that the primary has not noted.
@@ -235,6 +237,7 @@ impl WriteTx {
                         .await?;
                 }
                 ReportSubject::Offer(id) => self.resolve_quarantine(id.uuid(), HANDED_OVER).await?,
+                ReportSubject::Wish(version) => self.wish_noted(*version).await?,
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! What a satellite tells beside its records, and what the primary stores of it: one read, one write, whatever the
-//! subject. The subjects are in `moves` and `proposal`.
+//! subject. The subjects are in `moves`, `proposal` and `copies`.
 
 use supplysync_model::{Fault, ReportSubject, SiteReport, SyncId};
 use supplysync_sync_core::{ReportNoted, ReportsRead};
@@ -33,6 +33,8 @@ impl Store {
                 let offers = tx.offers().await?.into_iter();
                 read.reports
                     .extend(offers.map(|offer| SiteReport::Offer(Box::new(offer))));
+                read.reports
+                    .extend(tx.unnoted_wish().await?.map(SiteReport::Wish));
                 Ok(read)
             })
         })
@@ -69,6 +71,7 @@ impl WriteTx {
             SiteReport::Move(report) => self.record_move(peer, report).await?,
             SiteReport::Answer(answer) => self.record_answer(peer, answer).await?,
             SiteReport::Offer(offer) => self.record_offer(peer, *offer).await?,
+            SiteReport::Wish(wish) => self.record_wish(peer, wish).await?,
         }
         let seq = match self.head.seq {
             seq if seq == before => 0,

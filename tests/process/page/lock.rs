@@ -114,6 +114,7 @@ async fn all_changes(client: &Client) -> Vec<(&'static str, String)> {
     let copies = SetCopiesRequest {
         sync_id: 3,
         stores: vec![store()],
+        ..SetCopiesRequest::default()
     };
     let cancel = CancelMoveRequest { store: store() };
     let token = CreateJoinTokenRequest { sync_id: 2 };

@@ -28,6 +28,7 @@ pub async fn play(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
     let request = SetCopiesRequest {
         sync_id: KEEPER.into(),
         stores: vec![COPIED_STORE.to_owned()],
+        ..SetCopiesRequest::default()
     };
     unlocked.sites().set_copies(request).await.answer()?;
     let keeper = cast.client(KEEPER)?;

@@ -115,6 +115,7 @@ async fn copies_without_the_code(cast: &Cast, stage: &mut Stage) -> Outcome<()> 
     let request = SetCopiesRequest {
         sync_id: 4,
         stores: vec![COPIED_STORE.to_owned()],
+        ..SetCopiesRequest::default()
     };
     let refusal = cast.primary()?.sites().set_copies(request).await.refusal()?;
     show(

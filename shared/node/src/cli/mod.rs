@@ -5,6 +5,7 @@ mod access;
 mod audit;
 pub mod command;
 pub mod config;
+pub mod confirm;
 pub mod exit;
 pub mod flags;
 mod import;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
+use supplysync_api::v1;
 use supplysync_api::v1::preference_service_client::PreferenceServiceClient;
 use supplysync_api::v1::{
     ChangeAuthorisationCodeRequest, GetPreferencesRequest, Preferences, UpdatePreferencesRequest,
@@ -47,6 +48,8 @@ pub struct SetArgs {
             ("preference", "live"),
             ("preference", "primary-url"),
             ("preference", "accept-previous"),
+            ("preference", "copies"),
+            ("preference", "copy-grant"),
         ])
     )]
     value: Option<String>,
@@ -71,6 +74,10 @@ pub enum Key {
     Live,
     /// Where the primary is (on a satellite)
     PrimaryUrl,
+    /// The stores whose copy this satellite wishes to keep: codes with commas between, or none
+    Copies,
+    /// How copies that satellites wish for are granted, ask or any (on the primary)
+    CopyGrant,
     /// false: retire the user name and password from before the last change (on the primary)
     AcceptPrevious,
 }
@@ -192,10 +199,41 @@ impl SetArgs {
                 wanted.previous_credential_accepted = parsed(value, "accept-previous must be true or false")?;
                 "previous_credential_accepted"
             }
+            Key::Copies => {
+                wanted.copies = stores(value);
+                "copies"
+            }
+            Key::CopyGrant => {
+                let grant = match value {
+                    "ask" => v1::CopyGrant::Ask,
+                    "any" => v1::CopyGrant::Any,
+                    _ => {
+                        return Err(Problem::usage(format!(
+                            "copy-grant must be ask or any, not {value:?}"
+                        )));
+                    }
+                };
+                wanted.set_copy_grant(grant);
+                "copy_grant"
+            }
             Key::Password => "password",
         };
         Ok((path, wanted))
     }
+}
+
+/// Codes with commas between; "none" is no store at all.
+fn stores(value: &str) -> Vec<v1::SiteStore> {
+    if value == "none" {
+        return Vec::new();
+    }
+    let codes = value.split(',').map(str::trim);
+    codes
+        .map(|code| v1::SiteStore {
+            code: code.to_owned(),
+            ..v1::SiteStore::default()
+        })
+        .collect()
 }
 
 fn parsed<T: std::str::FromStr>(value: &str, told: &str) -> Result<T, Problem> {

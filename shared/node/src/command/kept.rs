@@ -1,9 +1,11 @@
 //! One record by its key, and the faults about versions that every command shares.
 
-use supplysync_model::{Fault, FaultCode, Reason, RecordKey};
+use supplysync_model::{Fault, FaultCode, Reason, RecordKey, StoreId};
 use supplysync_record_codec::RecordBody;
-use supplysync_store::query::Versioned;
+use supplysync_store::query::{Freshness, StoreFreshness, Versioned};
 use supplysync_store::{Etag, Queries};
+
+use super::ownership::site_name;
 
 /// One record by its key; `None` when there is none, or when it was deleted for good.
 pub async fn find(tx: &Queries, key: RecordKey) -> Result<Option<Versioned<RecordBody>>, Fault> {
@@ -29,6 +31,39 @@ pub async fn find(tx: &Queries, key: RecordKey) -> Result<Option<Versioned<Recor
         },
         retired: record.deleted,
     }))
+}
+
+/// Refuses to show a store's data where they are not kept: an empty answer would read as "no stock".
+pub async fn require_kept(tx: &Queries, store: StoreId) -> Result<(), Fault> {
+    let known = tx.freshness(&[store]).await?;
+    match known.first() {
+        Some(found) if found.freshness == Freshness::NotKept => Err(not_kept(tx, found).await?),
+        _ => Ok(()),
+    }
+}
+
+/// "This site keeps no copy of the store."
+async fn not_kept(tx: &Queries, found: &StoreFreshness) -> Result<Fault, Fault> {
+    let code = &found.store.code;
+    let mut message = format!("this site keeps no copy of store {code}");
+    let mut fault_owner = None;
+    if let Some(owner) = found.owner {
+        let name = site_name(tx, owner).await?;
+        message.push_str(&format!(": ask site {owner} ({name}), where it is active"));
+        fault_owner = Some((owner, name));
+    }
+    message.push_str(match tx.sync_id().is_primary() {
+        true => ", or have it kept here again",
+        false => ", or have a copy granted on the primary",
+    });
+    let mut fault = Fault::new(FaultCode::FailedPrecondition, Reason::COPY_NOT_KEPT, message)
+        .with_metadata("store", found.store.id);
+    if let Some((owner, name)) = fault_owner {
+        fault = fault
+            .with_metadata("owner", owner)
+            .with_metadata("owner_name", name);
+    }
+    Ok(fault)
 }
 
 /// "There is no such record."

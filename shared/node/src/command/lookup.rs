@@ -6,8 +6,12 @@ use supplysync_model::{
     Fault, Item, ItemId, Name, NameId, RecordId, StockLine, StockLineId, Store, StoreId, Unit,
 };
 use supplysync_store::Queries;
+use supplysync_store::query::{MasterFilter, PageQuery};
 
 use super::stock_rules::Known;
+
+/// Stores read at a time when something is about all of them.
+const STORES_AT_A_TIME: u32 = 1_000;
 
 /// A code as it is compared: `m001` and `M001` are one.
 pub fn folded(code: &str) -> String {
@@ -105,4 +109,25 @@ pub async fn stock_lines_of_items(
 
 fn listed<T: Clone + Ord>(set: &BTreeSet<T>) -> Vec<T> {
     set.iter().cloned().collect()
+}
+
+/// Every store, or every one that is not retired. Bounded by the number of stores.
+pub async fn all_stores(tx: &Queries, include_retired: bool) -> Result<Vec<Store>, Fault> {
+    let filter = MasterFilter {
+        include_retired,
+        ..MasterFilter::default()
+    };
+    let mut stores = Vec::new();
+    let mut page = PageQuery {
+        size: STORES_AT_A_TIME,
+        after: None,
+    };
+    loop {
+        let found = tx.list_stores(&filter, &page).await?;
+        stores.extend(found.rows.into_iter().map(|store| store.value));
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(stores),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
-use supplysync_model::{Fault, Store, StoreId, SyncId};
+use supplysync_model::{CopyGrant, Fault, Store, StoreId, SyncId};
 use supplysync_store::{AuditEntry, Queries, WriteTx};
 
 use super::authorisation::require_unlocked;
@@ -37,15 +37,22 @@ pub struct Preferences {
     pub copies: Copies,
     /// Whether the credential from before the last change is accepted still.
     pub previous_accepted: bool,
+    /// How copies that satellites wish for are granted; the primary only.
+    pub copy_grant: Option<CopyGrant>,
 }
 
 /// Whose data is kept, beside the stores active on this site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Copies {
-    /// Every store's.
-    All,
-    /// These stores'.
-    Of(Vec<Store>),
+    /// Every store's but these.
+    AllBut(Vec<Store>),
+    /// These stores'; and those that this site wishes to keep, where that differs.
+    Of {
+        /// Granted.
+        granted: Vec<Store>,
+        /// Wished for: the whole list.
+        wished: Option<Vec<Store>>,
+    },
 }
 
 /// A site with whom this one synchronises.
@@ -78,6 +85,10 @@ pub struct PreferenceChange {
     pub primary_url: Option<String>,
     /// Whether the credential from before the last change is accepted still; on the primary, `false` only.
     pub previous_accepted: Option<bool>,
+    /// The copies that this site wishes to keep: ids or codes of stores; on a satellite.
+    pub copies: Option<Vec<String>>,
+    /// How copies that satellites wish for are granted; on the primary.
+    pub copy_grant: Option<CopyGrant>,
 }
 
 impl PreferenceChange {

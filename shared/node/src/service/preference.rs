@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use supplysync_api::v1;
 use supplysync_api::v1::preference_service_server::PreferenceService;
-use supplysync_model::{Fault, Random, Store};
+use supplysync_model::{CopyGrant, Fault, Random, Store};
 use supplysync_store::Store as RecordStore;
 use tonic::{Request, Response, Status};
 
@@ -14,8 +14,7 @@ use crate::command::authorisation;
 use crate::command::preferences::{Copies, Partner, PreferenceBook, PreferenceChange, Preferences as Shown};
 
 /// What a mask may name, on one role or the other.
-const SETTABLE: &str =
-    "user_name, password, interval_minutes, live, primary_url and previous_credential_accepted";
+const SETTABLE: &str = "user_name, password, interval_minutes, live, primary_url, copies, copy_grant and previous_credential_accepted";
 
 /// The handler.
 pub struct Preferences {
@@ -134,10 +133,25 @@ fn change(wire: v1::Preferences, paths: &[String]) -> Result<PreferenceChange, F
                  a satellite synchronises with the primary only, whose address is primary_url",
                 ));
             }
-            "copies" | "copies_all" => {
+            "copies" => {
+                let named = wire.copies.iter().map(|store| match store.id.is_empty() {
+                    true => store.code.clone(),
+                    false => store.id.clone(),
+                });
+                change.copies = Some(named.collect());
+            }
+            "copy_grant" => {
+                change.copy_grant = Some(match wire.copy_grant() {
+                    v1::CopyGrant::Ask => CopyGrant::Ask,
+                    v1::CopyGrant::Any => CopyGrant::Any,
+                    v1::CopyGrant::Unspecified => return Err(Fault::field(path, "must be ASK or ANY")),
+                });
+            }
+            "copies_all" | "not_kept" | "wishes_copies" | "wished_copies" => {
                 return Err(Fault::field(
                     path,
-                    "copies are granted on the primary, with SetCopies (`copies set`)",
+                    "copies are granted on the primary, with SetCopies (`copies set`); a satellite sets `copies` to what it \
+                     wishes to keep",
                 ));
             }
             _ => {
@@ -152,9 +166,9 @@ fn change(wire: v1::Preferences, paths: &[String]) -> Result<PreferenceChange, F
 }
 
 fn wire_of(shown: Shown) -> v1::Preferences {
-    let (copies_all, copies) = match shown.copies {
-        Copies::All => (true, Vec::new()),
-        Copies::Of(stores) => (false, site_stores(stores)),
+    let (not_kept, copies, wished, primary) = match shown.copies {
+        Copies::AllBut(stores) => (stores, Vec::new(), None, true),
+        Copies::Of { granted, wished } => (Vec::new(), granted, wished, false),
     };
     v1::Preferences {
         sync_id: shown.sync_id.get().into(),
@@ -165,9 +179,18 @@ fn wire_of(shown: Shown) -> v1::Preferences {
         live: shown.live,
         primary_url: shown.primary_url,
         sync_with: shown.partners.into_iter().map(partner).collect(),
-        copies_all,
-        copies,
+        copies_all: primary && not_kept.is_empty(),
+        copies: site_stores(copies),
         previous_credential_accepted: shown.previous_accepted,
+        not_kept: site_stores(not_kept),
+        wishes_copies: wished.is_some(),
+        wished_copies: site_stores(wished.unwrap_or_default()),
+        copy_grant: match shown.copy_grant {
+            None => v1::CopyGrant::Unspecified,
+            Some(CopyGrant::Ask) => v1::CopyGrant::Ask,
+            Some(CopyGrant::Any) => v1::CopyGrant::Any,
+        }
+        .into(),
     }
 }
 

@@ -6,17 +6,15 @@ use supplysync_api::fields::{Fields, date_text, time_text};
 use supplysync_api::v1;
 use supplysync_api::v1::report_service_server::ReportService;
 use supplysync_model::{Fault, StoreId, SyncId};
-use supplysync_store::query::{Freshness, MasterFilter, OnHandFilter, OnHandRow, PageQuery, StoreFreshness};
-use supplysync_store::{Queries, Store as RecordStore};
+use supplysync_store::Store as RecordStore;
+use supplysync_store::query::{Freshness, OnHandFilter, OnHandRow, StoreFreshness};
 use tonic::{Request, Response, Status};
 
 use super::page::{next_token, page_query};
 use super::reference;
 use super::request::answer;
 use super::view::{site_names, store_codes};
-
-/// Stores read at a time when a report is about all of them.
-const STORES_AT_A_TIME: u32 = 1_000;
+use crate::command::lookup;
 
 /// The handler.
 pub struct Reports {
@@ -42,7 +40,9 @@ impl Reports {
                     item => Some(reference::item(tx, "item", item).await?.value.id),
                 };
                 let asked = if stores.is_empty() {
-                    all_stores(tx).await?
+                    // Those without a copy here have no rows, which must not read as no stock.
+                    let all = lookup::all_stores(tx, false).await?.into_iter();
+                    all.map(|store| store.id).collect()
                 } else {
                     stores.clone()
                 };
@@ -76,23 +76,6 @@ impl ReportService for Reports {
         request: Request<v1::StockOnHandRequest>,
     ) -> Result<Response<v1::StockOnHandResponse>, Status> {
         answer("StockOnHand", self.on_hand(request.into_inner()).await)
-    }
-}
-
-/// Every store that is not retired: those without a copy here have no rows, which must not read as no stock.
-async fn all_stores(tx: &Queries) -> Result<Vec<StoreId>, Fault> {
-    let mut ids = Vec::new();
-    let mut page = PageQuery {
-        size: STORES_AT_A_TIME,
-        after: None,
-    };
-    loop {
-        let found = tx.list_stores(&MasterFilter::default(), &page).await?;
-        ids.extend(found.rows.into_iter().map(|store| store.value.id));
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(ids),
-        }
     }
 }
 
@@ -144,6 +127,14 @@ fn store_freshness(fresh: StoreFreshness, sites: &BTreeMap<SyncId, String>) -> v
             v1::CopyState::Different,
             None,
             format!("copy that differed from its source when compared at {at}: see Verify"),
+        ),
+        Freshness::Dated { at } => (
+            v1::CopyState::Dated,
+            None,
+            match at {
+                Some(at) => format!("copy as of {at}, not kept up since; {site} has the present data"),
+                None => format!("part of a copy that is not kept up any more: ask {site}"),
+            },
         ),
         Freshness::NotKept => (
             v1::CopyState::NotKept,

@@ -18,7 +18,7 @@ use super::page::{next_token, page_query};
 use super::reference;
 use super::request::{answer, caller};
 use super::view::{Shown, show_one};
-use crate::command::kept::not_found;
+use crate::command::kept::{not_found, require_kept};
 use crate::command::stock_line;
 use crate::command::stock_rules::{DraftLine, TransactionDraft};
 use crate::command::transaction::{self, Stepped};
@@ -52,6 +52,7 @@ impl Stock {
         let read = self.store.read("list stock lines", move |tx| {
             Box::pin(async move {
                 let store = reference::store(tx, "store", &request.store).await?;
+                require_kept(tx, store.value.id).await?;
                 let item = match request.item.as_str() {
                     "" => None,
                     item => Some(reference::item(tx, "item", item).await?.value.id),
@@ -148,6 +149,7 @@ impl Stock {
         let read = self.store.read("list transactions", move |tx| {
             Box::pin(async move {
                 let store = reference::store(tx, "store", &request.store).await?;
+                require_kept(tx, store.value.id).await?;
                 let filter = TransactionFilter {
                     store: store.value.id,
                     transaction_type: wanted,
@@ -171,7 +173,9 @@ impl Stock {
             Box::pin(async move {
                 let kind = Kind::STOCK_LINE;
                 let row = stock_line::get(tx, id.into()).await?;
-                show_one(tx, row.ok_or_else(|| not_found(RecordKey { kind, id }))?).await
+                let row = row.ok_or_else(|| not_found(RecordKey { kind, id }))?;
+                require_kept(tx, row.value.store).await?;
+                show_one(tx, row).await
             })
         });
         read.await
@@ -183,7 +187,9 @@ impl Stock {
             Box::pin(async move {
                 let kind = Kind::TRANSACTION;
                 let row = transaction::get(tx, id.into()).await?;
-                show_one(tx, row.ok_or_else(|| not_found(RecordKey { kind, id }))?).await
+                let row = row.ok_or_else(|| not_found(RecordKey { kind, id }))?;
+                require_kept(tx, row.value.store).await?;
+                show_one(tx, row).await
             })
         });
         read.await

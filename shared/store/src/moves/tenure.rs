@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use supplysync_model::{Assignment, AssignmentState, Channel, Epoch, Fault, StoreId, StoreTotals, SyncId};
+use supplysync_model::{
+    Assignment, AssignmentState, Channel, Epoch, Fault, StoreId, StoreTotals, SyncId, Timestamp,
+};
 use supplysync_sync_core::{Cursor, Direction, Tenure, tenure_matters};
 
 use crate::fault::database;
@@ -89,7 +91,7 @@ impl Queries {
     }
 
     /// Whether this site wrote anything in the store that the primary has not acknowledged (satellite).
-    pub(super) async fn has_unacknowledged(&self, store: StoreId) -> Result<bool, Fault> {
+    pub(crate) async fn has_unacknowledged(&self, store: StoreId) -> Result<bool, Fault> {
         let totals = self.channel_totals(&Channel::of_store(store)).await?;
         let numbers: Vec<_> = totals.values().map(|total| total.number).collect();
         let seen =
@@ -107,6 +109,14 @@ impl Queries {
             }
         }
         Ok(false)
+    }
+
+    /// When this site was last asked to stop writing in a store that was active here.
+    async fn noticed(&self, store: StoreId) -> Result<Option<Timestamp>, Fault> {
+        let sql = "SELECT noticed_at FROM store_tenure WHERE store_id = $1";
+        let row = self.conn().row(sql, vec![code::bytes(store.to_bytes())]).await?;
+        let at = row.map(|row| row.try_get_by_index::<Option<i64>>(0).map_err(database));
+        Ok(at.transpose()?.flatten().map(Timestamp))
     }
 
     /// Stores that went elsewhere while work of this site was on its way, by id.
@@ -152,7 +162,12 @@ impl WriteTx {
             if before.epoch != now.epoch {
                 self.forget_proof(now.store).await?;
             }
-            if before.site == here && now.site != here && self.has_unacknowledged(now.store).await? {
+            let lost = before.site == here && now.site != here;
+            if lost && !here.is_primary() {
+                let noticed = self.noticed(now.store).await?;
+                self.date_lost(now.store, noticed).await?;
+            }
+            if lost && self.has_unacknowledged(now.store).await? {
                 let sql = "INSERT INTO store_tenure (store_id, lost) VALUES ($1, TRUE) \
                            ON CONFLICT (store_id) DO UPDATE SET lost = TRUE";
                 let values = vec![code::bytes(now.store.to_bytes())];

@@ -36,7 +36,11 @@ impl Store {
     pub async fn forget_channels(&self, channels: Vec<Channel>) -> Result<(), Fault> {
         self.write("forget channels", move |tx| {
             let channels = channels.clone();
-            async move { tx.forget_cursors(SyncId::PRIMARY, &channels).await }.boxed()
+            async move {
+                tx.date_copies(&channels).await?;
+                tx.forget_cursors(SyncId::PRIMARY, &channels).await
+            }
+            .boxed()
         })
         .await
     }

@@ -3,7 +3,7 @@
 use sea_orm::Value;
 use supplysync_model::{
     Assignment, AssignmentState, Item, Name, NameId, Record, RevokedOperator, Site, SiteSettings, Store,
-    StoreId, Unit, UnitId,
+    StoreId, Unit, UnitId, Withdrawn,
 };
 
 use super::code::{
@@ -112,6 +112,7 @@ pub(super) const SITE_SETTINGS: Table = Table {
         "retired",
         "epoch",
         "revision",
+        "remove_withdrawn",
     ],
     key: 1,
     lasting: &[],
@@ -259,6 +260,7 @@ pub(super) fn push_settings(rows: &mut Rows, copies: &mut Rows, record: &Record,
         retired,
         epoch,
         revision,
+        (settings.withdrawn == Withdrawn::Remove).into(),
     ]);
     for store in &settings.copies {
         copies.push([i64::from(settings.sync_id.get()).into(), bytes(store.to_bytes())]);

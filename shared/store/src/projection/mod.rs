@@ -23,7 +23,8 @@ use supplysync_record_codec::RecordBody;
 use crate::{TxConn, WriteTx};
 use parked::{Why, park, retry_waiting_for, unpark};
 
-pub(crate) use not_kept::NOT_KEPT;
+pub use not_kept::NotKept;
+pub(crate) use not_kept::{NOT_KEPT, NOT_KEPT_IN_STEPS};
 pub(crate) use rebuild::{RECORD_COLUMNS, stored_record};
 pub(crate) use schema::{REVOKED_OPERATORS, SCHEMA};
 

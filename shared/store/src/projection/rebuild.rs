@@ -1,7 +1,7 @@
 //! Rebuilding every projection from the records, page by page in key order; and reading a stored record.
 
 use sea_orm::QueryResult;
-use supplysync_model::{Channel, Epoch, Fault, Kind, Record, RecordHash, RecordId, RecordKey, StoreId};
+use supplysync_model::{Epoch, Fault, Kind, Record, RecordHash, RecordId, RecordKey};
 use supplysync_record_codec::RecordBody;
 
 use super::{Projected, apply, is_gone, write};
@@ -72,30 +72,8 @@ pub(super) async fn rebuild(conn: &TxConn) -> Result<(), Fault> {
     }
 }
 
-/// Fills the typed tables from the records of one store's two channels, in the caller's transaction.
-pub(super) async fn rebuild_store(conn: &TxConn, store: StoreId) -> Result<(), Fault> {
-    // Stock first: transactions refer to it.
-    for channel in [Channel::StoreStock(store), Channel::StoreHistory(store)] {
-        let sql = format!(
-            "SELECT {RECORD_COLUMNS} FROM record r JOIN channel c ON c.number = r.channel \
-             WHERE c.name = $1 AND (r.kind, r.id) > ($2, $3) ORDER BY r.kind, r.id LIMIT {PAGE}"
-        );
-        let mut after = (0i64, Vec::new());
-        loop {
-            let values = vec![channel.to_string().into(), after.0.into(), after.1.clone().into()];
-            let rows = conn.rows(sql.as_str(), values).await?;
-            let records = rows.iter().map(stored_record).collect::<Result<Vec<_>, _>>()?;
-            let Some(last) = records.last() else {
-                break;
-            };
-            after = (last.key.kind.0.into(), last.key.id.to_bytes().to_vec());
-            project_page(conn, &records).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn project_page(conn: &TxConn, records: &[Record]) -> Result<(), Fault> {
+/// Writes the rows of records, in the caller's transaction.
+pub(super) async fn project_page(conn: &TxConn, records: &[Record]) -> Result<(), Fault> {
     let bodies: Vec<_> = records
         .iter()
         .map(|record| RecordBody::of_record(record).ok())

@@ -1,7 +1,7 @@
 //! Deep verification: every record rehashed, decoded and compared with its row in the typed tables; rows that no
 //! record accounts for; and Σ movements = stock. It finds what was edited behind the program's back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use supplysync_model::{Amount, Channel, Fault, Kind, Record, RecordKey, StoreId, TransactionStatus};
 use supplysync_record_codec::RecordBody;
@@ -12,7 +12,7 @@ use super::cursors::CursorRow;
 use crate::held::record_id;
 use crate::projection::code::{self, status_number};
 use crate::projection::{RECORD_COLUMNS, is_gone, is_projected, stored_record};
-use crate::{Etag, Queries};
+use crate::{Etag, NotKept, Queries};
 
 /// Records compared at a time.
 const PAGE: usize = 500;
@@ -97,7 +97,7 @@ impl Queries {
     async fn check_page(
         &self,
         records: &[(Record, bool)],
-        not_kept: &HashSet<StoreId>,
+        not_kept: &HashMap<StoreId, NotKept>,
         findings: &mut Findings,
     ) -> Result<(), Fault> {
         let projected = self.rows_of(records.iter().map(|(record, _)| record.key)).await?;
@@ -107,17 +107,18 @@ impl Queries {
                 wrong("the record was changed without its hash: restore it from its owner or a backup");
             }
             let row = projected.get(&record.key);
+            let not_kept = record.channel.store().and_then(|store| not_kept.get(&store));
+            if matches!(not_kept, Some(NotKept::Leaving | NotKept::Returning(_))) {
+                // Rows are on their way out or in.
+                continue;
+            }
             if is_gone(record) {
                 if row.is_some() {
                     wrong("deleted, but still in the typed tables");
                 }
                 continue;
             }
-            if record
-                .channel
-                .store()
-                .is_some_and(|store| not_kept.contains(&store))
-            {
+            if not_kept.is_some() {
                 if row.is_some() {
                     wrong("in the typed tables, though this site does not keep the store");
                 }
@@ -260,7 +261,11 @@ impl Queries {
         findings: &mut Findings,
     ) -> Result<(), Fault> {
         let owners = self.owners().await?;
+        let not_kept = self.not_kept().await?;
         let complete = |store: &StoreId| {
+            if not_kept.contains_key(store) {
+                return false;
+            }
             let whole = |channel| {
                 cursors
                     .iter()

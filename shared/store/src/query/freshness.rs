@@ -1,10 +1,12 @@
 //! How fresh what this site holds of each store is: active here, a copy (proven or not), or not kept.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use supplysync_model::{Channel, Fault, Seq, Store, StoreId, SyncId, Timestamp};
 use supplysync_sync_core::Cursor;
 
 use super::cursors::CursorRow;
-use crate::Queries;
+use crate::{NotKept, Queries};
 
 /// What this site can say of a store's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,11 @@ pub enum Freshness {
     Different {
         /// When.
         at: Timestamp,
+    },
+    /// A copy that is not kept up any more: withdrawn, or of a store that went elsewhere.
+    Dated {
+        /// When it was last complete; `None` if it never was.
+        at: Option<Timestamp>,
     },
     /// No copy is kept here: nothing can be said, which is not zero.
     NotKept,
@@ -50,9 +57,7 @@ pub struct StoreFreshness {
 impl Queries {
     /// How fresh the stock of these stores is, in the order given; unknown stores are left out.
     pub async fn freshness(&self, stores: &[StoreId]) -> Result<Vec<StoreFreshness>, Fault> {
-        let owners = self.owners().await?;
-        let cursors = self.cursors().await?;
-        let not_kept = self.not_kept().await?;
+        let books = Books::read(self).await?;
         let mut found: Vec<_> = self
             .stores(stores)
             .await?
@@ -61,19 +66,16 @@ impl Queries {
             .collect();
         found.sort_by_key(|store| stores.iter().position(|id| *id == store.id));
         let of_store = |store: Store| {
-            let owner = owners.get(&store.id).copied();
-            let channel = Channel::StoreStock(store.id);
-            let copy = cursors
-                .iter()
-                .find(|row| row.we_receive && row.channel == channel);
-            // What comes of a store that is not kept is routed, and says nothing here.
-            let copy = copy.filter(|_| !not_kept.contains(&store.id));
-            let freshness = freshness(self.sync_id(), owner, copy);
+            let owner = books.owners.get(&store.id).copied();
+            let copy = books.copy(store.id);
+            let freshness = books.freshness(store.id, copy);
+            let as_of = match freshness {
+                Freshness::Dated { at } => at,
+                _ => copy.and_then(|row| row.caught_up_at),
+            };
             let age_seconds = match freshness {
                 Freshness::ActiveHere => Some(0),
-                _ => copy
-                    .and_then(|row| row.caught_up_at)
-                    .map(|at| self.now().millis_since(at) / 1000),
+                _ => as_of.map(|at| self.now().millis_since(at) / 1000),
             };
             StoreFreshness {
                 store,
@@ -86,25 +88,75 @@ impl Queries {
     }
 }
 
-fn freshness(here: SyncId, owner: Option<SyncId>, copy: Option<&CursorRow>) -> Freshness {
-    let Some(owner) = owner else {
-        return Freshness::NotAssigned;
-    };
-    if owner == here {
-        return Freshness::ActiveHere;
+/// What is known of all stores.
+struct Books {
+    here: SyncId,
+    owners: HashMap<StoreId, SyncId>,
+    cursors: Vec<CursorRow>,
+    not_kept: HashMap<StoreId, NotKept>,
+    /// Sent here, or to be, though not active here (satellite).
+    served: BTreeSet<StoreId>,
+    dated: BTreeMap<StoreId, Option<Timestamp>>,
+    /// Those in whose stock anything is held.
+    held: BTreeSet<StoreId>,
+}
+
+impl Books {
+    async fn read(tx: &Queries) -> Result<Books, Fault> {
+        Ok(Books {
+            here: tx.sync_id(),
+            owners: tx.owners().await?,
+            cursors: tx.cursors().await?,
+            not_kept: tx.not_kept().await?,
+            served: tx.stores_served(tx.sync_id()).await?.into_iter().collect(),
+            dated: tx.dated_copies().await?,
+            held: tx.stores_held().await?,
+        })
     }
-    let Some(copy) = copy else {
-        return Freshness::NotKept;
-    };
-    if matches!(copy.cursor, Cursor::Loading { .. }) {
-        return Freshness::Loading;
+
+    /// How far the copy is that comes here. What comes of a store that is not kept is routed, and says nothing here.
+    fn copy(&self, store: StoreId) -> Option<&CursorRow> {
+        let channel = Channel::StoreStock(store);
+        let mut received = self.cursors.iter().filter(|row| row.we_receive);
+        let copy = received.find(|row| row.channel == channel);
+        copy.filter(|_| !self.not_kept.contains_key(&store))
     }
-    match (copy.compared, copy.owner_proof(Some(owner))) {
-        (Some(compared), _) if !compared.equal => Freshness::Different { at: compared.at },
-        (_, Some(proof)) => Freshness::Proven {
-            seq: proof.seq,
-            at: proof.at,
-        },
-        _ => Freshness::Unproven,
+
+    fn freshness(&self, store: StoreId, copy: Option<&CursorRow>) -> Freshness {
+        let Some(owner) = self.owners.get(&store).copied() else {
+            return Freshness::NotAssigned;
+        };
+        if owner == self.here {
+            return Freshness::ActiveHere;
+        }
+        match self.not_kept.get(&store) {
+            None => {}
+            Some(NotKept::Returning(_)) => return Freshness::Loading,
+            Some(_) => return Freshness::NotKept,
+        }
+        let held = self.held.contains(&store);
+        let Some(copy) = copy else {
+            return match self.here.is_primary() {
+                // Everything comes to the primary; this owner sent nothing yet.
+                true if held => Freshness::Unproven,
+                true => Freshness::Loading,
+                false if self.served.contains(&store) => Freshness::Loading,
+                false if held => Freshness::Dated {
+                    at: self.dated.get(&store).copied().flatten(),
+                },
+                false => Freshness::NotKept,
+            };
+        };
+        if matches!(copy.cursor, Cursor::Loading { .. }) {
+            return Freshness::Loading;
+        }
+        match (copy.compared, copy.owner_proof(Some(owner))) {
+            (Some(compared), _) if !compared.equal => Freshness::Different { at: compared.at },
+            (_, Some(proof)) => Freshness::Proven {
+                seq: proof.seq,
+                at: proof.at,
+            },
+            _ => Freshness::Unproven,
+        }
     }
 }

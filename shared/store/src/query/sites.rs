@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use supplysync_model::{Assignment, AssignmentState, Fault, Site, SiteSettings, StoreId, SyncId};
+use supplysync_model::{Assignment, AssignmentState, Fault, Site, SiteSettings, StoreId, SyncId, Withdrawn};
 
 use super::Versioned;
 use crate::Queries;
@@ -139,6 +139,10 @@ impl Queries {
                 sync_id: id,
                 interval_minutes: row.interval_minutes as u32,
                 live: row.live,
+                withdrawn: match row.remove_withdrawn {
+                    true => Withdrawn::Remove,
+                    false => Withdrawn::Keep,
+                },
                 copies: copies
                     .into_iter()
                     .map(|copy| code::id(copy.store_id))

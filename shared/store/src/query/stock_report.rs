@@ -140,7 +140,10 @@ impl Queries {
 
 fn condition(filter: &OnHandFilter, after: Option<&[Vec<u8>]>) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = Vec::new();
-    let mut condition = "packs_total <> 0".to_owned();
+    // Rows of a store that is not kept (any more) may still be on their way out.
+    let mut condition =
+        "packs_total <> 0 AND store_id NOT IN (SELECT store_id FROM store_not_kept WHERE phase <> 2)"
+            .to_owned();
     if !filter.stores.is_empty() {
         let marks: Vec<_> = (1..=filter.stores.len())
             .map(|number| format!("${number}"))

@@ -6,6 +6,7 @@
 mod atomic;
 mod audit;
 mod commit_order;
+mod copies;
 mod database;
 mod digest;
 mod enrolment;

@@ -1,8 +1,11 @@
-//! A store that the primary routes without keeping it: no rows and nothing parked, and all of it when kept again.
+//! A store that the primary routes without keeping it: no rows and nothing parked, and all of it when kept again, whatever
+//! comes in between.
 
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
+use supplysync_record_codec::RecordBody;
+use supplysync_store::Store;
 use supplysync_store::query::Freshness;
 
 use crate::database::Database;
@@ -21,6 +24,19 @@ const TABLES: [&str; 4] = [
     "parked",
 ];
 
+async fn freshness(primary: &Store) -> Freshness {
+    let read = primary.read("verify", |tx| {
+        async move { Ok((tx.verify(true).await?, tx.freshness(&[store_id(SECOND)]).await?)) }.boxed()
+    });
+    let (verified, fresh) = read.await.unwrap();
+    assert_eq!(verified.findings, []);
+    fresh[0].freshness
+}
+
+fn received(number: u32) -> Vec<RecordBody> {
+    vec![line(number, SECOND, 5), receipt(100 + number, SECOND, number, 5)]
+}
+
 /// The primary's rows of store data before it keeps the store again, and at the end.
 async fn run<D: Database>(bed: &D, opts_out: bool) -> [BTreeMap<String, Vec<String>>; 2] {
     let (primary, config) = bed.init(1).await;
@@ -32,33 +48,59 @@ async fn run<D: Database>(bed: &D, opts_out: bool) -> [BTreeMap<String, Vec<Stri
         world.primary.lease(site(number), SESSION, granted).await;
     }
     world.settle().await;
-    let first = vec![line(50, SECOND, 5), receipt(60, SECOND, 50, 5)];
-    world.second.put(first).await.unwrap();
+    // Nothing to do, nothing done.
+    assert!(!world.primary.keeping_step(1).await.unwrap());
+    for number in [50, 52, 54, 56] {
+        world.second.put(received(number)).await.unwrap();
+    }
     world.settle().await;
     if opts_out {
-        let out = world
-            .primary
-            .write("out", |tx| tx.stop_keeping(store_id(SECOND)).boxed());
+        let out = world.primary.write("out", |tx| {
+            async move { tx.stop_keeping(&[store_id(SECOND)]).await }.boxed()
+        });
         out.await.unwrap();
+        assert_eq!(freshness(&world.primary).await, Freshness::NotKept);
+        assert!(world.primary.keeping_step(3).await.unwrap());
     }
-    let more = vec![line(51, SECOND, 7), receipt(61, SECOND, 51, 7)];
-    world.second.put(more).await.unwrap();
-    world.second.delete(receipt(60, SECOND, 50, 5)).await.unwrap();
+    // While rows go, and after that.
+    world.second.put(received(51)).await.unwrap();
+    world.second.delete(receipt(150, SECOND, 50, 5)).await.unwrap();
     world.second.delete(line(50, SECOND, 5)).await.unwrap();
     world.settle().await;
-    let read = world.primary.read("verify", |tx| {
-        async move { Ok((tx.verify(true).await?, tx.freshness(&[store_id(SECOND)]).await?)) }.boxed()
-    });
-    let (verified, fresh) = read.await.unwrap();
-    assert_eq!(verified.findings, []);
-    assert_eq!(fresh[0].freshness == Freshness::NotKept, opts_out);
+    assert_eq!(freshness(&world.primary).await == Freshness::NotKept, opts_out);
+    while opts_out && world.primary.keeping_step(3).await.unwrap() {}
+    world.second.put(received(53)).await.unwrap();
+    world.settle().await;
+    assert_eq!(freshness(&world.primary).await == Freshness::NotKept, opts_out);
     let between = D::dump(&config).await;
     if opts_out {
-        let again = world
-            .primary
-            .write("in", |tx| tx.keep_again(store_id(SECOND)).boxed());
+        let again = world.primary.write("in", |tx| {
+            async move { tx.keep_again(&[store_id(SECOND)]).await }.boxed()
+        });
         again.await.unwrap();
+        for _ in 0..2 {
+            assert!(world.primary.keeping_step(2).await.unwrap());
+        }
+        assert_eq!(freshness(&world.primary).await, Freshness::Loading);
     }
+    // Before and beyond the place that is reached.
+    world.second.put(received(49)).await.unwrap();
+    world.second.put(received(57)).await.unwrap();
+    for number in [51, 56] {
+        world
+            .second
+            .delete(receipt(100 + number, SECOND, number, 5))
+            .await
+            .unwrap();
+        world.second.delete(line(number, SECOND, 5)).await.unwrap();
+    }
+    world.settle().await;
+    freshness(&world.primary).await;
+    while opts_out && world.primary.keeping_step(2).await.unwrap() {}
+    assert!(matches!(
+        freshness(&world.primary).await,
+        Freshness::Proven { .. }
+    ));
     [between, D::dump(&config).await].map(|mut dump| {
         dump.retain(|table, _| TABLES.contains(&table.as_str()));
         dump

@@ -4,7 +4,7 @@ use supplysync_model::{
     Amount, Assignment, AssignmentState, Channel, Epoch, Item, ItemId, ItemType, Kind, Name, NameId,
     NameRole, RecordId, RecordKey, RevokedOperator, Site, SiteSettings, StatusChange, StockLine, StockLineId,
     Store, StoreId, StoreMode, SyncId, Timestamp, Transaction, TransactionId, TransactionLine,
-    TransactionStatus, TransactionType, Unit, UnitId,
+    TransactionStatus, TransactionType, Unit, UnitId, Withdrawn,
 };
 use supplysync_record_codec::RecordBody;
 use uuid::Uuid;
@@ -125,6 +125,7 @@ pub fn settings(number: u16, copies: &[u32]) -> RecordBody {
         interval_minutes: 5,
         live: true,
         copies: copies.iter().map(|store| store_id(*store)).collect(),
+        withdrawn: Withdrawn::default(),
     })
 }
 

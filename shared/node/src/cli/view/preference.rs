@@ -27,6 +27,15 @@ pub struct PreferencesView {
     pub copies_all: bool,
     /// Else the codes of the stores whose copy is kept.
     pub copies: Vec<String>,
+    /// On the primary: codes of the stores whose data it does not keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<String>,
+    /// The codes of the stores whose copy this site wishes to keep, where that differs from what it is granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wished_copies: Option<Vec<String>>,
+    /// On the primary: how copies that satellites wish for are granted, ask or any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_grant: Option<&'static str>,
     /// Whether the user name and password from before the last change are accepted still.
     pub previous_credential_accepted: bool,
     /// What to know about the change that was just made.
@@ -52,6 +61,11 @@ pub struct PartnerRow {
 impl PreferencesView {
     /// As the server said.
     pub fn new(shown: v1::Preferences, notes: Vec<String>) -> PreferencesView {
+        let copy_grant = match shown.copy_grant() {
+            v1::CopyGrant::Unspecified => None,
+            v1::CopyGrant::Ask => Some("ask"),
+            v1::CopyGrant::Any => Some("any"),
+        };
         let partners = shown.sync_with.into_iter().map(|partner| PartnerRow {
             sync_id: partner.sync_id,
             name: partner.name,
@@ -67,7 +81,10 @@ impl PreferencesView {
             live: shown.live,
             primary_url: shown.primary_url,
             sync_with: partners.collect(),
+            copy_grant,
             copies_all: shown.copies_all,
+            not_kept: codes(shown.not_kept),
+            wished_copies: shown.wishes_copies.then(|| codes(shown.wished_copies)),
             copies: codes(shown.copies),
             previous_credential_accepted: shown.previous_credential_accepted,
             notes,
@@ -99,11 +116,19 @@ impl Answer for PreferencesView {
         if !self.primary_url.is_empty() {
             line("primary URL", &self.primary_url);
         }
-        let copies = match self.copies_all {
-            true => "every store".to_owned(),
-            false => or_dash(&self.copies.join(", ")),
+        let copies = match (self.copies_all, self.not_kept.is_empty()) {
+            (true, _) => "every store".to_owned(),
+            (_, false) => format!("every store but {}", self.not_kept.join(", ")),
+            _ => or_dash(&self.copies.join(", ")),
         };
         line("copies", &copies);
+        if let Some(wished) = &self.wished_copies {
+            let wished = or_dash(&wished.join(", "));
+            line("wished copies", &format!("{wished}   (not granted so far)"));
+        }
+        if let Some(grant) = self.copy_grant {
+            line("copy grant", grant);
+        }
         let mut grid = Grid::new(
             &[">Sync with", "name", "URL", "active stores", "mismatches"],
             width,

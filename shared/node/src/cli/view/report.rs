@@ -45,7 +45,7 @@ pub struct Freshness {
     pub store: String,
     /// The store's name.
     pub name: String,
-    /// active_here, proven, unproven, loading, different, not_kept or not_assigned.
+    /// active_here, proven, unproven, loading, different, dated, not_kept or not_assigned.
     pub state: &'static str,
     /// Sync ID of the site where it is active; 0 for none.
     pub active_site: u32,
@@ -87,6 +87,7 @@ impl From<v1::StoreFreshness> for Freshness {
                 v1::CopyState::Different => "different",
                 v1::CopyState::NotKept => "not_kept",
                 v1::CopyState::NotAssigned => "not_assigned",
+                v1::CopyState::Dated => "dated",
                 v1::CopyState::Unspecified => "unknown",
             },
             store: store.store_code,

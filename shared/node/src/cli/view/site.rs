@@ -32,6 +32,39 @@ pub struct SiteRow {
     pub live: bool,
     /// What it says of itself that differs.
     pub mismatches: Vec<String>,
+    /// On the primary: codes of the stores whose data it does not keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<String>,
+    /// Codes of the stores whose copy it wishes to keep, where that differs from what it is granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wished_copies: Option<Vec<String>>,
+    /// Whether it removes what it holds of stores that it is granted no copy of any more.
+    pub remove_withdrawn: bool,
+    #[serde(skip)]
+    primary: bool,
+}
+
+impl SiteRow {
+    fn copies_in_words(&self) -> String {
+        match (self.primary, self.not_kept.is_empty()) {
+            (true, true) => "every store".to_owned(),
+            (true, false) => format!("every store but {}", self.not_kept.join(", ")),
+            (false, _) => or_dash(&self.copies.join(", ")),
+        }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(wished) = &self.wished_copies {
+            remarks.push(format!(
+                "site {} wishes for copies of: {} (grant them with `copies grant --site {}`)",
+                self.sync_id,
+                or_dash(&wished.join(", ")),
+                self.sync_id
+            ));
+        }
+        remarks
+    }
 }
 
 /// A site that was taken off the network.
@@ -70,6 +103,10 @@ impl From<v1::Site> for SiteRow {
             interval_minutes: site.interval_minutes,
             live: site.live,
             mismatches: site.mismatches,
+            not_kept: codes(site.not_kept),
+            wished_copies: site.wishes_copies.then(|| codes(site.wished_copies)),
+            remove_withdrawn: site.remove_withdrawn,
+            primary: site.primary,
         }
     }
 }
@@ -84,10 +121,14 @@ impl Answer for SitesView {
                 site.name.clone(),
                 or_dash(&site.url),
                 or_dash(&site.stores.join(", ")),
-                or_dash(&site.copies.join(", ")),
+                site.copies_in_words(),
             ]);
         }
-        grid.or("no sites yet: register one with `sites add`")
+        let mut text = grid.or("no sites yet: register one with `sites add`");
+        for remark in self.sites.iter().flat_map(SiteRow::remarks) {
+            text += &format!("\n{remark}");
+        }
+        text
     }
 }
 
@@ -95,6 +136,9 @@ impl Answer for SiteView {
     fn for_people(&self, width: Option<u16>) -> String {
         let sites = vec![self.0.clone()];
         let mut text = SitesView { sites }.for_people(width);
+        if self.0.remove_withdrawn {
+            text += "\nwithdrawn copies are removed there";
+        }
         for mismatch in &self.0.mismatches {
             text += &format!("\nmismatch: {mismatch}");
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::StreamExt;
 use supplysync_api::v1;
 use supplysync_model::{
-    ItemId, NameId, RecordKey, SiteSettings, StoreId, SyncId, TransactionType, parse_date,
+    ItemId, NameId, RecordKey, SiteSettings, StoreId, SyncId, TransactionType, Withdrawn, parse_date,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_store::Store;
@@ -135,6 +135,7 @@ pub(super) fn settings(site: u16, copies: &[StoreId]) -> RecordBody {
         interval_minutes: 5,
         live: true,
         copies: copies.to_vec(),
+        withdrawn: Withdrawn::default(),
     })
 }
 

@@ -1,19 +1,25 @@
 //! What a satellite tells beside its records, and the receipts ↔ wire.
 
+use std::collections::BTreeSet;
+
 use supplysync_api::v1;
 use supplysync_api::v1::move_report::Step;
 use supplysync_api::v1::report_noted::Subject;
 use supplysync_api::v1::satellite_message::Message;
 use supplysync_model::{
-    MoveReport, MoveStep, Offer, ProposalAnswer, RecordId, ReportSubject, SiteReport, StoreId, StoreTotals,
+    CopyWish, MoveReport, MoveStep, Offer, ProposalAnswer, RecordId, ReportSubject, SiteReport, StoreId,
+    StoreTotals,
 };
 use supplysync_sync_core::ReportNoted;
 
-use super::Read;
 use super::batch::{record, record_to_wire};
 use super::scalar::{
     NAME_BYTES, WORDS_BYTES, bytes16, channel, channel_to_wire, digest, digest_to_wire, missing, seq, text,
 };
+use super::{Read, Violation};
+
+/// More stores than a network has.
+const WISHES: usize = 10_000;
 
 pub(super) fn report_to_wire(report: SiteReport) -> Message {
     match report {
@@ -30,6 +36,14 @@ pub(super) fn report_to_wire(report: SiteReport) -> Message {
             reason: offer.reason,
             offered_by: offer.offered_by,
             note: offer.note,
+        }),
+        SiteReport::Wish(wish) => Message::Wish(v1::CopyWish {
+            version: wish.version,
+            stores: wish
+                .stores
+                .iter()
+                .map(|store| store.to_bytes().to_vec())
+                .collect(),
         }),
     }
 }
@@ -79,6 +93,19 @@ pub(super) fn offer(wire: v1::QuarantineOffer) -> Read<Offer> {
     })
 }
 
+pub(super) fn wish(wire: v1::CopyWish) -> Read<CopyWish> {
+    if wire.stores.len() > WISHES {
+        return Err(Violation::new(format!(
+            "more than {WISHES} copies are wished for"
+        )));
+    }
+    let stores: BTreeSet<_> = wire.stores.iter().map(|id| store(id)).collect::<Read<_>>()?;
+    Ok(CopyWish {
+        version: seq("the version of a wish", wire.version)?,
+        stores: stores.into_iter().collect(),
+    })
+}
+
 pub(super) fn noted(wire: v1::ReportNoted) -> Read<ReportNoted> {
     let subject = wire.subject.ok_or_else(|| missing("the subject of a receipt"))?;
     Ok(ReportNoted {
@@ -88,6 +115,7 @@ pub(super) fn noted(wire: v1::ReportNoted) -> Read<ReportNoted> {
             }
             Subject::Answer(id) => ReportSubject::Answer(entry(&id)?),
             Subject::Offer(id) => ReportSubject::Offer(entry(&id)?),
+            Subject::Wish(version) => ReportSubject::Wish(seq("the version of a wish", version)?),
         },
         seq: seq("the seq of a receipt", wire.seq)?,
     })
@@ -102,6 +130,7 @@ pub(super) fn noted_to_wire(noted: ReportNoted) -> v1::ReportNoted {
             }),
             ReportSubject::Answer(id) => Subject::Answer(id.to_bytes().to_vec()),
             ReportSubject::Offer(id) => Subject::Offer(id.to_bytes().to_vec()),
+            ReportSubject::Wish(version) => Subject::Wish(version),
         }),
         seq: noted.seq,
     }
@@ -112,7 +141,7 @@ fn entry(id: &[u8]) -> Read<RecordId> {
 }
 
 fn store(id: &[u8]) -> Read<StoreId> {
-    bytes16("the store of a move", id).map(StoreId::from_bytes)
+    bytes16("the store of a report", id).map(StoreId::from_bytes)
 }
 
 fn totals(wire: v1::StoreTotals) -> Read<StoreTotals> {

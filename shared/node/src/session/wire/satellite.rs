@@ -7,7 +7,7 @@ use supplysync_sync_core::{Hello, SatelliteMessage};
 
 use super::ack::{ack, ack_to_wire};
 use super::batch::{Packing, batch, batch_to_wire};
-use super::report::{answer, move_report, offer, report_to_wire};
+use super::report::{answer, move_report, offer, report_to_wire, wish};
 use super::scalar::{
     NAME_BYTES, checkpoint, checkpoint_to_wire, cursors, cursors_to_wire, incarnation, incarnation_to_wire,
     missing, sync_id, text,
@@ -57,6 +57,7 @@ impl Frame for v1::SatelliteMessage {
             Some(Wire::Move(wire)) => SatelliteMessage::Report(SiteReport::Move(move_report(wire)?)),
             Some(Wire::Answer(wire)) => SatelliteMessage::Report(SiteReport::Answer(answer(wire)?)),
             Some(Wire::Offer(wire)) => SatelliteMessage::Report(SiteReport::Offer(Box::new(offer(wire)?))),
+            Some(Wire::Wish(told)) => SatelliteMessage::Report(SiteReport::Wish(wish(told)?)),
         })
     }
 }

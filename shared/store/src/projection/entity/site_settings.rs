@@ -12,6 +12,7 @@ pub struct Model {
     pub retired: bool,
     pub epoch: i64,
     pub revision: i64,
+    pub remove_withdrawn: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
