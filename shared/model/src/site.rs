@@ -1,6 +1,6 @@
 //! Sites, where stores are active, what one site is told, and who may operate none of them any more.
 
-use crate::{Digest, Epoch, Seq, StoreId, SyncId, Timestamp};
+use crate::{Channel, Digest, Epoch, Seq, StoreId, SyncId, Timestamp};
 
 /// One server taking part. Holds no secrets: every site has this record of every other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,16 @@ pub struct StoreTotals {
     pub stock: Digest,
     /// Of its transactions.
     pub history: Digest,
+}
+
+impl StoreTotals {
+    /// Those of one of the store's channels.
+    pub fn of(&self, channel: Channel) -> Digest {
+        match channel {
+            Channel::StoreHistory(_) => self.history,
+            _ => self.stock,
+        }
+    }
 }
 
 /// What a store was like when it changed hands: the new site writes only once it holds exactly this.

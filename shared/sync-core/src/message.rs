@@ -38,6 +38,9 @@ pub struct Served {
     pub records: u64,
     /// Bytes of their bodies.
     pub bytes: u64,
+    /// The primary's seq at which the site handed the store over: it holds what the primary held then, if it has not
+    /// been sent anything since. Stays on the primary.
+    pub start: Option<Seq>,
 }
 
 /// The primary's answer.

@@ -44,9 +44,9 @@ impl WriteTx {
     async fn apply(&mut self, batch: &Decoded) -> Result<ApplyOutcome, Fault> {
         let request = &batch.request;
         self.check_lease(request.peer, request.lease).await?;
-        let positions = self.positions(request).await?;
-        let held = self.held_before(request).await?;
         let (assignments, moved) = self.assignments_of(batch).await?;
+        let positions = self.positions(request, &assignments).await?;
+        let held = self.held_before(request).await?;
         let leftovers = self.leftovers(request, &assignments).await?;
         let Judged {
             apply,

@@ -17,7 +17,11 @@ const PAGE: i64 = 1_000;
 
 impl WriteTx {
     /// The number of each part's channel, once every part begins where this site stands.
-    pub(super) async fn positions(&mut self, request: &ApplyRequest) -> Result<Vec<i32>, Fault> {
+    pub(super) async fn positions(
+        &mut self,
+        request: &ApplyRequest,
+        assignments: &BTreeMap<StoreId, Assignment>,
+    ) -> Result<Vec<i32>, Fault> {
         let mut numbers = Vec::with_capacity(request.parts.len());
         for part in &request.parts {
             numbers.push(self.number_channel(part.channel).await?);
@@ -25,9 +29,12 @@ impl WriteTx {
         let known =
             cursor::of_channels(self.conn(), request.peer, request.direction, numbers.clone()).await?;
         for (part, number) in request.parts.iter().zip(&numbers) {
-            let here = known.get(number).copied();
-            // A push follows from the very beginning.
-            let here = here.or((request.direction == Direction::Push).then_some(Cursor::START));
+            let here = match (known.get(number), request.direction) {
+                (Some(cursor), _) => Some(*cursor),
+                // A push follows from the very beginning.
+                (None, Direction::Push) => Some(Cursor::START),
+                (None, Direction::Pull) => self.begins_at_hand_over(part, assignments).await?,
+            };
             if part.from != here {
                 return Err(violation(format!(
                     "a batch does not begin where {} stands; the session begins again by itself",

@@ -1,5 +1,5 @@
 //! Moves of stores between sites: what the primary keeps of each (`keep`, `load`, `advance`), what a satellite promises and
-//! answers (`answers`), and what any site keeps of the stores that are or were active on it (`tenure`). The rules are
+//! answers (`answers`), where a copy begins at a hand-over (`start`), and what any site keeps of the stores that are or were active on it (`tenure`). The rules are
 //! in `sync-core`.
 
 mod advance;
@@ -7,6 +7,7 @@ mod answers;
 mod keep;
 mod list;
 mod load;
+mod start;
 mod tenure;
 
 pub use keep::MoveOrder;

@@ -55,6 +55,8 @@ impl Store {
 impl Queries {
     async fn hello_state(&self, site_name: String) -> Result<HelloState, Fault> {
         let stores = self.stores_of_site(self.sync_id()).await?;
+        let mut cursors = self.positions(SyncId::PRIMARY, Direction::Pull).await?;
+        cursors.extend(self.hand_over_cursors(&cursors).await?);
         Ok(HelloState {
             sync_id: self.sync_id(),
             site_name,
@@ -62,7 +64,7 @@ impl Queries {
             incarnation: self.head.incarnation,
             head: self.head.checkpoint(),
             checkpoint: self.peer(SyncId::PRIMARY).await?.checkpoint,
-            cursors: self.positions(SyncId::PRIMARY, Direction::Pull).await?,
+            cursors,
             push: self.push_channels().await?,
         })
     }

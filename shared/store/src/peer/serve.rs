@@ -44,6 +44,7 @@ impl Queries {
     pub async fn served_channels(&self, site: SyncId) -> Result<Vec<Served>, Fault> {
         let mut channels = vec![Channel::Master, Channel::Site(site)];
         let copies = self.stores_served(site).await?;
+        let starts = self.starts_for(site, &copies).await?;
         channels.extend(copies.into_iter().flat_map(Channel::of_store));
         channels.sort_unstable();
         let totals = self.channel_totals(&channels).await?;
@@ -53,6 +54,7 @@ impl Queries {
                 channel,
                 records: total.map_or(0, |total| total.records),
                 bytes: total.map_or(0, |total| total.bytes),
+                start: channel.store().and_then(|store| starts.get(&store).copied()),
             }
         });
         Ok(served.collect())

@@ -189,7 +189,7 @@ impl Records for Model {
     }
 
     async fn pulled_to(&self) -> Vec<(Channel, Cursor)> {
-        self.positions(SyncId::PRIMARY, Direction::Pull)
+        self.store.borrow().hello_state().cursors
     }
 
     async fn received_to(&self, site: SyncId) -> Vec<(Channel, Cursor)> {

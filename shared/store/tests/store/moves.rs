@@ -1,14 +1,17 @@
 //! Moves of stores (P7): who may write when, what goes with the store, and what becomes of work under a lost ownership.
 
-use supplysync_model::{AssignmentState, Kind, MoveStep, Reason, ReportSubject, SiteReport, SyncId};
+use supplysync_model::{AssignmentState, Channel, Kind, MoveStep, Reason, ReportSubject, SiteReport, SyncId};
 
-use crate::link::{ALL, World, pull, push};
+use supplysync_sync_core::{Cursor, Served};
+
+use crate::link::{ALL, World, pull, push, wanted};
 use crate::records::{Bed, Records};
 use crate::sample::{SECOND, key, line, receipt, settings, site, stock_channel, store_id};
 
 crate::on_every_store! {
     a_store_moves_with_all_that_its_site_wrote;
     it_moves_back_and_nothing_is_lost;
+    a_copy_of_what_was_given_away_begins_at_the_hand_over;
     nobody_writes_while_it_is_on_its_way;
     a_site_that_is_not_there_stops_nobody;
     a_move_that_is_called_off_early_takes_the_copy_back;
@@ -107,6 +110,65 @@ async fn it_moves_back_and_nothing_is_lost(bed: impl Bed) {
     assert_eq!(world.primary.quarantined().await, []);
     assert_eq!(world.second.quarantined().await, []);
     assert_eq!(world.third.quarantined().await, []);
+}
+
+async fn a_copy_of_what_was_given_away_begins_at_the_hand_over(bed: impl Bed) {
+    let world = World::in_step(&bed).await;
+    let wrote = vec![
+        line(50, SECOND, 5),
+        line(51, SECOND, 5),
+        receipt(60, SECOND, 50, 5),
+    ];
+    world.second.put(wrote).await.unwrap();
+    let store = store_id(SECOND);
+    world.primary.move_store(store, site(3), false).await.unwrap();
+    settle(&world).await;
+    let given = world.primary.assignment(store).await.hand_over.unwrap();
+    world.third.put(vec![line(52, SECOND, 4)]).await.unwrap();
+    push(&world.third, &world.primary, ALL).await;
+    world
+        .primary
+        .put(vec![settings(2, &[SECOND]), settings(3, &[])])
+        .await
+        .unwrap();
+
+    // Both ends say so: the primary to the site that gave it away and to no other, that site of itself.
+    let channels = Channel::of_store(store);
+    let starts = |served: Vec<Served>| -> Vec<_> {
+        let of_store = served
+            .into_iter()
+            .filter(|served| channels.contains(&served.channel));
+        of_store.map(|served| served.start).collect()
+    };
+    assert_eq!(starts(world.primary.served(site(2)).await), [Some(given.seq); 2]);
+    world.primary.put(vec![settings(4, &[SECOND])]).await.unwrap();
+    assert_eq!(starts(world.primary.served(site(4)).await), [None; 2]);
+    let stands = world.second.pulled_to().await;
+    for channel in channels {
+        assert!(stands.contains(&(channel, Cursor::Following { seq: given.seq })));
+    }
+
+    // What comes is what was written since.
+    let request = wanted(&world.primary, &world.second, ALL).await;
+    let page = world.primary.page(request).await.unwrap();
+    let of_store = page.parts.iter().filter(|part| channels.contains(&part.channel));
+    let came: Vec<_> = of_store
+        .flat_map(|part| &part.records)
+        .map(|record| record.key)
+        .collect();
+    assert_eq!(came, [key(Kind::STOCK_LINE, 52)]);
+    pull(&world.primary, &world.second, ALL).await;
+    assert_eq!(
+        world.second.totals(store).await,
+        world.primary.totals(store).await
+    );
+
+    // Withdrawn and granted again it is loaded: it is not what was handed over any more.
+    world.second.forget(channels.to_vec()).await;
+    let stands = world.second.pulled_to().await;
+    let [stock, _] = channels;
+    assert!(stands.iter().all(|(channel, _)| *channel != stock), "{stands:?}");
+    pull(&world.primary, &world.second, ALL).await;
 }
 
 async fn nobody_writes_while_it_is_on_its_way(bed: impl Bed) {

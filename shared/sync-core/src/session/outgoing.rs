@@ -31,6 +31,10 @@ pub(crate) struct Outgoing {
     routes: Vec<Route>,
     /// Where the receiver is in channels that are not routed now but may be later in the session (push only).
     resting: BTreeMap<Channel, Cursor>,
+    /// How far the receiver knew this feed when the session began: it says itself where it stands for what came before.
+    heard: Seq,
+    /// The last hand-over that was looked at for each channel: what comes after it changes what the receiver holds.
+    starts: BTreeMap<Channel, Seq>,
     routed: bool,
     wanted: bool,
     reading: Option<OpId>,
@@ -55,6 +59,8 @@ impl Outgoing {
             limits,
             routes: Vec::new(),
             resting: cursors.iter().copied().collect(),
+            heard: 0,
+            starts: BTreeMap::new(),
             routed: false,
             wanted: false,
             reading: None,
@@ -68,8 +74,20 @@ impl Outgoing {
         }
     }
 
+    /// The receiver knew this feed up to here when the session began.
+    pub(crate) fn to_who_has_heard(mut self, heard: Seq) -> Outgoing {
+        self.heard = heard;
+        self
+    }
+
     /// Sets what is routed from now on; true when that changes anything.
     pub(crate) fn route(&mut self, channels: &[Channel]) -> bool {
+        self.route_from(channels, &BTreeMap::new())
+    }
+
+    /// The same where the receiver may hold what this site held at a seq: at a hand-over that it hears of in this session,
+    /// in an earlier part of the batch or before.
+    pub(crate) fn route_from(&mut self, channels: &[Channel], starts: &BTreeMap<Channel, Seq>) -> bool {
         let mut channels = channels.to_vec();
         channels.sort_unstable();
         channels.dedup();
@@ -91,7 +109,7 @@ impl Outgoing {
                 Some(kept) => kept,
                 None => Route {
                     channel,
-                    cursor: self.first_cursor(channel),
+                    cursor: self.first_cursor(channel, starts.get(&channel).copied()),
                     told: None,
                 },
             };
@@ -115,12 +133,18 @@ impl Outgoing {
         true
     }
 
-    fn first_cursor(&mut self, channel: Channel) -> Option<Cursor> {
+    fn first_cursor(&mut self, channel: Channel, start: Option<Seq>) -> Option<Cursor> {
         let rested = self.resting.remove(&channel);
         match self.direction {
             Direction::Push => Some(rested.unwrap_or(Cursor::START)),
-            Direction::Pull => rested,
+            Direction::Pull => rested.or_else(|| self.handed_over(channel, start?)),
         }
+    }
+
+    fn handed_over(&mut self, channel: Channel, start: Seq) -> Option<Cursor> {
+        let looked_at = self.starts.insert(channel, start);
+        let is_news = start >= self.heard && looked_at.is_none_or(|before| before < start);
+        is_news.then_some(Cursor::Following { seq: start })
     }
 
     pub(crate) fn direction(&self) -> Direction {

@@ -1,9 +1,9 @@
 //! The primary's session machine: one satellite, one stream. It judges who speaks, then exchanges batches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use supplysync_model::limits::PROTOCOL_VERSION;
-use supplysync_model::{Channel, Incarnation, Reason, SyncId, Timestamp};
+use supplysync_model::{Channel, Incarnation, Reason, Seq, SyncId, Timestamp};
 
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, Mode, OpId, PeerState, PrimaryMessage, Refused, Report,
@@ -310,8 +310,10 @@ impl Session {
             effects.push(Effect::Report(Report::CaughtUp(Direction::Push)));
         }
         let limits = self.setup.limits;
-        let mut outgoing = Outgoing::new(Direction::Pull, limits, &guest.hello.cursors);
-        outgoing.route(&channels(&guest.state.serve));
+        let heard = guest.hello.checkpoint.map_or(0, |held| held.seq);
+        let mut outgoing =
+            Outgoing::new(Direction::Pull, limits, &guest.hello.cursors).to_who_has_heard(heard);
+        outgoing.route_from(&channels(&guest.state.serve), &starts(&guest.state.serve));
         let incoming = Incoming::new(Direction::Push, self.setup.certified, limits)
             .under_lease(self.setup.session, guest.incarnation);
         let ops = std::mem::take(&mut self.ops);
@@ -331,7 +333,7 @@ impl Session {
         if before != after && !exchange.said_bye() {
             // The satellite hears of it before anything comes in a new channel.
             effects.push(Effect::Send(PrimaryMessage::Serve(serve.clone())));
-            exchange.outgoing.route(&channels(&serve));
+            exchange.outgoing.route_from(&channels(&serve), &starts(&serve));
         }
         *told = serve;
     }
@@ -355,6 +357,13 @@ fn refused(refusal: Refused) -> End {
 
 fn channels(served: &[Served]) -> Vec<Channel> {
     served.iter().map(|served| served.channel).collect()
+}
+
+fn starts(served: &[Served]) -> BTreeMap<Channel, Seq> {
+    let starts = served.iter();
+    starts
+        .filter_map(|served| Some((served.channel, served.start?)))
+        .collect()
 }
 
 fn channel_set(served: &[Served]) -> BTreeSet<Channel> {

@@ -37,6 +37,7 @@ deeds! {
     SessionFenced = "session fenced",
     BatchApplied = "batch applied",
     LoadPageApplied = "page of a load applied",
+    BegunAtHandOver = "copy begun at the hand-over of its store",
     DuplicateApplied = "duplicate record acknowledged",
     ChangeQuarantined = "change quarantined",
     LocalWorkKept = "local work kept aside",

@@ -141,6 +141,7 @@ pub(super) fn served(wire: Vec<v1::Served>) -> Read<Vec<Served>> {
             channel: channel(wire.channel)?,
             records: wire.records,
             bytes: wire.bytes,
+            start: None,
         })
     };
     let served = wire.into_iter().map(read).collect::<Read<Vec<_>>>()?;

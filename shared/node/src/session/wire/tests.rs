@@ -74,6 +74,7 @@ fn served() -> impl Strategy<Value = Vec<Served>> {
                 channel,
                 records,
                 bytes,
+                start: None,
             })
             .collect()
     })

@@ -1,10 +1,12 @@
 //! The exchange of batches: order, window, repeats, copies that come and go, and ends.
 
-use supplysync_model::{Channel, ProposalAnswer, RecordId, SiteReport};
+use supplysync_model::{Channel, ProposalAnswer, RecordId, Seq, SiteReport};
 
+use crate::session::exchange::Ops;
+use crate::session::outgoing::Outgoing;
 use crate::{
-    Batch, CloseReason, Cursor, Effect, Input, LineageVerdict, Mode, Part, PrimaryMessage, ReportNoted,
-    SatelliteMessage, primary, satellite,
+    Batch, CloseReason, Cursor, Direction, Effect, Input, LineageVerdict, Mode, Part, PrimaryMessage,
+    ReportNoted, SatelliteMessage, primary, satellite,
 };
 
 use super::fixture::*;
@@ -226,6 +228,37 @@ fn a_withdrawn_copy_is_forgotten_after_what_came_before_it() {
         "the cursor is not gone yet"
     );
     assert!(apply_of(&machine.feed(Input::Forgotten(forget))).is_some());
+}
+
+#[test]
+fn a_copy_begins_at_a_hand_over_that_the_site_hears_of_in_this_session_and_once() {
+    let mut outgoing = Outgoing::new(Direction::Pull, limits(), &[]).to_who_has_heard(10);
+    let mut begins = |start: Option<Seq>| {
+        let starts = start.map(|seq| (stock(2), seq)).into_iter().collect();
+        outgoing.route_from(&[stock(2)], &starts);
+        let mut effects = Vec::<Effect<PrimaryMessage>>::new();
+        let mut ops = Ops::default();
+        outgoing.poll(&mut ops, &mut effects);
+        let asked = effects.iter().find_map(|effect| match effect {
+            Effect::ReadPage(op, request) => Some((*op, request.channels[0].1)),
+            _ => None,
+        });
+        let (op, cursor) = asked.unwrap();
+        outgoing.route(&[]);
+        // Thrown away: the routes changed under it.
+        outgoing.page_read(op, page(Vec::new())).unwrap();
+        cursor
+    };
+    let at = |seq| Some(Cursor::Following { seq });
+    assert_eq!(begins(Some(9)), None, "the site would have said so itself");
+    assert_eq!(begins(Some(12)), at(12));
+    assert_eq!(
+        begins(Some(12)),
+        None,
+        "it was sent more since, and has forgotten it"
+    );
+    assert_eq!(begins(None), None);
+    assert_eq!(begins(Some(15)), at(15), "it went away again");
 }
 
 #[test]

@@ -154,6 +154,7 @@ pub(super) fn serve(channels: &[Channel]) -> Vec<Served> {
         channel: *channel,
         records: 1,
         bytes: 1,
+        start: None,
     });
     served.collect()
 }

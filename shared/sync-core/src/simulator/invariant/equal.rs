@@ -160,10 +160,9 @@ pub(super) fn at_peace(world: &World) -> Check {
             .collect();
         let followed: Vec<_> = here
             .store
-            .hello_state()
-            .cursors
-            .into_iter()
-            .map(|(channel, _)| channel)
+            .cursors()
+            .filter(|((_, _, direction), _)| *direction == Direction::Pull)
+            .map(|((_, channel, _), _)| *channel)
             .collect();
         if followed != pulled {
             let what = format!("site {} follows {followed:?}, granted are {pulled:?}", here.site);

@@ -1,6 +1,8 @@
 //! Applying a batch: one transaction moves records, chain and cursors together, or nothing.
 
-use supplysync_model::{Channel, Fault, FaultCode, Kind, Reason, Record, RecordHash, RecordKey, SyncId};
+use supplysync_model::{
+    Channel, Fault, FaultCode, Kind, Reason, Record, RecordHash, RecordKey, StoreId, SyncId,
+};
 
 use super::{CursorRow, ModelStore, Moment, Quarantined, StoredRecord, fault};
 use crate::{
@@ -20,17 +22,17 @@ impl ModelStore {
     /// Applies a batch. `SESSION_FENCED` when the lease is gone, `PROTOCOL_VIOLATION` when a part does not start
     /// where this site stands. A record that is refused is quarantined; it never fails the batch.
     pub fn apply(&mut self, moment: Moment, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
+        self.check_lease(request.peer, request.lease)?;
+        for part in &request.parts {
+            self.check_start(&request, part)?;
+        }
         let ApplyRequest {
             direction,
             peer,
             parts,
             checkpoint,
-            lease,
+            ..
         } = request;
-        self.check_lease(peer, lease)?;
-        for part in &parts {
-            self.check_start(peer, direction, part)?;
-        }
         self.head()
             .ok_or_else(|| Fault::internal("a batch came before this database has an incarnation"))?;
         let mut work = Work::default();
@@ -92,12 +94,8 @@ impl ModelStore {
         })
     }
 
-    fn check_start(&self, peer: SyncId, direction: Direction, part: &Part) -> Result<(), Fault> {
-        let here = match (self.cursor(peer, part.channel, direction), direction) {
-            (Some(row), _) => Some(row.cursor),
-            (None, Direction::Push) => Some(Cursor::START),
-            (None, Direction::Pull) => None,
-        };
+    fn check_start(&self, request: &ApplyRequest, part: &Part) -> Result<(), Fault> {
+        let here = self.stands(request, part);
         if here == part.from {
             return Ok(());
         }
@@ -106,6 +104,28 @@ impl ModelStore {
             part.channel, part.from
         );
         Err(fault(FaultCode::Aborted, Reason::PROTOCOL_VIOLATION, message))
+    }
+
+    /// Where this site stands in the channel of a part. Without a cursor it may be sent everything, or what came after the
+    /// hand-over of the store, if it holds just what was handed over; the batch itself may bring the news of it.
+    pub fn stands(&self, request: &ApplyRequest, part: &Part) -> Option<Cursor> {
+        let row = self.cursor(request.peer, part.channel, request.direction);
+        if let Some(row) = row {
+            return Some(row.cursor);
+        }
+        if request.direction == Direction::Push {
+            return Some(Cursor::START);
+        }
+        let store = part.channel.store().filter(|_| part.from.is_some())?;
+        let records = request.parts.iter().flat_map(|part| &part.records);
+        let mut news = records.filter(|record| record.key.kind == Kind::ASSIGNMENT);
+        let news = news.find(|record| StoreId::from(record.key.id) == store);
+        let assignment = match news {
+            Some(record) => (self.bodies.assignment)(record),
+            None => self.assignment(store),
+        };
+        let seq = self.held_at(&assignment?, part.channel)?;
+        Some(Cursor::Following { seq })
     }
 
     /// Whether the sender's word on a channel counts: on push that of the store's site; on pull anybody's but on what

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use supplysync_model::{
     Assignment, Chain, Channel, Checkpoint, Digest, Epoch, Fault, FaultCode, Incarnation, Reason, Record,
-    RecordHash, RecordKey, Seq, StoreId, SyncId,
+    RecordHash, RecordKey, Seq, StoreId, StoreTotals, SyncId,
 };
 
 use crate::{Direction, extend_chain};
@@ -44,6 +44,8 @@ pub struct ModelStore {
     quarantine: Vec<Quarantined>,
     /// Moves under way (primary).
     moves: BTreeMap<StoreId, MoveRow>,
+    /// How each store came to the site that has it: the site that handed it over, and what that reported (primary).
+    handed: BTreeMap<StoreId, (SyncId, Option<StoreTotals>)>,
     /// What this site decided about moves away from it (satellite).
     decisions: BTreeMap<StoreId, moves::Decision>,
     /// Ownerships under which this site has begun to write.
@@ -76,6 +78,7 @@ impl ModelStore {
             leases: BTreeMap::new(),
             quarantine: Vec::new(),
             moves: BTreeMap::new(),
+            handed: BTreeMap::new(),
             decisions: BTreeMap::new(),
             taken: BTreeSet::new(),
             lost: BTreeSet::new(),

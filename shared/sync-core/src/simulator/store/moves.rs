@@ -2,7 +2,7 @@
 
 use supplysync_model::{
     Assignment, AssignmentState, Channel, Epoch, Fault, FaultCode, Kind, MoveReport, MoveStep, Reason,
-    RecordHash, RecordKey, SiteReport, StoreId, StoreTotals, SyncId,
+    RecordHash, RecordKey, Seq, SiteReport, StoreId, StoreTotals, SyncId,
 };
 
 use super::own::OwnChange;
@@ -224,6 +224,7 @@ impl ModelStore {
             if let Ok(moved) = judge_move(&draining, &facts, incarnation, self.seq) {
                 self.assign(&moved, hashes)?;
                 self.moves.remove(&store);
+                self.handed.insert(store, (draining.site, row.released));
                 // What was proven of the new site's copy was proven in another tenure of it.
                 for channel in Channel::of_store(store) {
                     if let Some(row) = self.cursors.get_mut(&(to, channel, Direction::Push)) {
@@ -365,6 +366,20 @@ impl ModelStore {
         for store in settled {
             self.lost.remove(&store);
         }
+    }
+
+    /// The primary's seq at which this site held in a store's channel just what the primary held, if it has not changed
+    /// here since: `assignment` says what was handed over then.
+    pub(super) fn held_at(&self, assignment: &Assignment, channel: Channel) -> Option<Seq> {
+        let given = assignment.hand_over?;
+        let equal = self.digest(channel) == given.totals.of(channel);
+        (assignment.site != self.sync_id && equal).then_some(given.seq)
+    }
+
+    /// Where a site begins to be sent a store that it handed over (primary).
+    pub(super) fn start_for(&self, site: SyncId, store: StoreId) -> Option<Seq> {
+        let given = self.assignment(store)?.hand_over?;
+        (self.handed.get(&store) == Some(&(site, Some(given.totals)))).then_some(given.seq)
     }
 
     /// The store's totals as held here.

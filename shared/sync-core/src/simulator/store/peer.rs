@@ -35,7 +35,7 @@ impl ModelStore {
             incarnation: self.incarnation,
             head: self.head(),
             checkpoint: self.peer(SyncId::PRIMARY).checkpoint,
-            cursors: self.cursors_of(SyncId::PRIMARY, Direction::Pull),
+            cursors: self.stands_in(),
             push: self.push_channels(),
         }
     }
@@ -117,6 +117,7 @@ impl ModelStore {
                 .feed(channel, 0)
                 .map(|held| held.record.body.len() as u64)
                 .sum(),
+            start: channel.store().and_then(|store| self.start_for(site, store)),
         });
         served.collect()
     }
@@ -189,6 +190,21 @@ impl ModelStore {
         let owner = self.assignment(channel.store()?)?.site;
         self.cursor(owner, channel, self.receives())
             .and_then(|row| row.proven)
+    }
+
+    /// Where this satellite stands in the primary's channels: as far as it was sent them, and at a hand-over.
+    fn stands_in(&self) -> Vec<(Channel, Cursor)> {
+        let mut cursors = self.cursors_of(SyncId::PRIMARY, Direction::Pull);
+        for assignment in self.assignments() {
+            for channel in Channel::of_store(assignment.store) {
+                let unknown = self.cursor(SyncId::PRIMARY, channel, Direction::Pull).is_none();
+                let anything = self.feed(channel, 0).next().is_some();
+                if let Some(seq) = self.held_at(&assignment, channel).filter(|_| unknown && anything) {
+                    cursors.push((channel, Cursor::Following { seq }));
+                }
+            }
+        }
+        cursors
     }
 
     fn cursors_of(&self, peer: SyncId, direction: Direction) -> Vec<(Channel, Cursor)> {

@@ -10,12 +10,14 @@ use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
 use crate::simulator::store::ModelStore;
 use crate::simulator::words;
-use crate::{ApplyOutcome, ApplyRequest, Cursor, Effect, Input, OpId, Part};
+use crate::{ApplyOutcome, ApplyRequest, Cursor, Direction, Effect, Input, OpId, Part};
 
 /// What a receiver's store was like before a batch.
 struct Before {
     known: Option<Checkpoint>,
     stood: Vec<Option<Cursor>>,
+    /// Parts that begin at a hand-over: there was no cursor in their channels.
+    at_hand_over: u64,
     aside: usize,
 }
 
@@ -169,13 +171,15 @@ impl World {
     fn apply(&mut self, at: At, op: OpId, request: ApplyRequest) -> Input<Frame> {
         let moment = self.moment();
         let store = &mut self.processes[at.process].store;
-        let stands = |part: &Part| {
-            let row = store.cursor(request.peer, part.channel, request.direction);
-            row.map(|row| row.cursor)
+        let stands = |part: &Part| store.stands(&request, part);
+        let begins = |part: &&Part| {
+            let known = store.cursor(request.peer, part.channel, request.direction);
+            known.is_none() && request.direction == Direction::Pull && part.from.is_some()
         };
         let before = Before {
             known: store.peer(request.peer).checkpoint,
             stood: request.parts.iter().map(stands).collect(),
+            at_hand_over: request.parts.iter().filter(begins).count() as u64,
             aside: store.quarantine().len(),
         };
         match store.apply(moment, request.clone()) {
@@ -207,6 +211,7 @@ impl World {
                 && matches!(part.through, Cursor::Loading { .. })
         });
         self.counts.add(Deed::LoadPageApplied, loads.count() as u64);
+        self.counts.add(Deed::BegunAtHandOver, before.at_hand_over);
         self.counts.add(Deed::DuplicateApplied, outcome.duplicates);
         self.counts
             .add(Deed::ChangeQuarantined, outcome.refused.len() as u64);

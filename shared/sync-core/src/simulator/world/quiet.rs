@@ -100,10 +100,9 @@ impl World {
         });
         let only_served = here
             .store
-            .hello_state()
-            .cursors
-            .iter()
-            .all(|(channel, _)| served.iter().any(|served| served.channel == *channel));
+            .cursors()
+            .filter(|((_, _, direction), _)| *direction == here.store.receives())
+            .all(|((_, channel, _), _)| served.iter().any(|served| served.channel == *channel));
         let pushed = here.store.push_channels().into_iter().all(|channel| {
             let row = there.store.cursor(here.site, channel, there.store.receives());
             let known = here.store.cursor(there.site, channel, here.store.sends());
