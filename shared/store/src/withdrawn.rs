@@ -40,7 +40,9 @@ impl Queries {
         wanted.extend(self.lost_stores().await?);
         let followed = self.cursors_with(SyncId::PRIMARY, Direction::Pull).await?;
         wanted.extend(followed.iter().filter_map(|row| row.channel.store()));
-        let held = self.stores_held().await?;
+        let mut held = self.stores_held().await?;
+        // A copy may have been empty.
+        held.extend(self.dated_copies().await?.into_keys());
         for store in held.difference(&wanted) {
             // What is assigned nowhere may be on its way to be heard of.
             if self.assignment(*store).await?.is_some() && !self.has_unacknowledged(*store).await? {

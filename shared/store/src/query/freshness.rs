@@ -141,7 +141,7 @@ impl Books {
                 true if held => Freshness::Unproven,
                 true => Freshness::Loading,
                 false if self.served.contains(&store) => Freshness::Loading,
-                false if held => Freshness::Dated {
+                false if held || self.dated.contains_key(&store) => Freshness::Dated {
                     at: self.dated.get(&store).copied().flatten(),
                 },
                 false => Freshness::NotKept,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use supplysync_record_codec::RecordBody;
 use supplysync_store::Store;
-use supplysync_store::query::Freshness;
+use supplysync_store::query::{Freshness, OnHandFilter, PageQuery};
 
 use crate::database::Database;
 use crate::link::{SESSION, World, incarnation};
@@ -31,6 +31,19 @@ async fn freshness(primary: &Store) -> Freshness {
     let (verified, fresh) = read.await.unwrap();
     assert_eq!(verified.findings, []);
     fresh[0].freshness
+}
+
+/// Rows of the report on all stores.
+async fn shown(primary: &Store) -> usize {
+    let page = PageQuery {
+        size: 100,
+        after: None,
+    };
+    let read = primary.read("on hand", move |tx| {
+        let page = page.clone();
+        async move { tx.stock_on_hand(&OnHandFilter::default(), &page).await }.boxed()
+    });
+    read.await.unwrap().rows.len()
 }
 
 fn received(number: u32) -> Vec<RecordBody> {
@@ -60,6 +73,11 @@ async fn run<D: Database>(bed: &D, opts_out: bool) -> [BTreeMap<String, Vec<Stri
         });
         out.await.unwrap();
         assert_eq!(freshness(&world.primary).await, Freshness::NotKept);
+        assert_eq!(
+            shown(&world.primary).await,
+            0,
+            "rows that are to go are not shown"
+        );
         assert!(world.primary.keeping_step(3).await.unwrap());
     }
     // While rows go, and after that.
