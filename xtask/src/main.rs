@@ -1,6 +1,7 @@
 //! `cargo xtask`: the workspace's own commands. What each does lives in its module; nothing of the product is here.
 
 mod bench;
+mod defects;
 mod demo;
 mod sim;
 mod soak;
@@ -25,6 +26,8 @@ enum Command {
     Demo(demo::Arguments),
     /// The simulator over many seeds: both session machines against crashes, cuts, restores and clones.
     Sim(sim::Arguments),
+    /// Whether the simulator notices deliberate defects: each in a copy of the sources, within 20,000 seeds.
+    Defects(defects::Arguments),
     /// How fast the store is, against a plain loop that writes the same rows.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse_from(arguments()).command {
         Command::Demo(arguments) => return demo::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Defects(arguments) => defects::run(&arguments),
         Command::Bench(bench) => bench::run(&bench),
         Command::Soak(soak) => soak::run(&soak),
         Command::Tidy => tidy::run(),

@@ -26,6 +26,13 @@ const TABLE: Table = Table {
 };
 
 impl Queries {
+    /// Whether a copy of the store was ever given up.
+    pub(crate) async fn is_dated(&self, store: StoreId) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM dated_copy WHERE store_id = $1";
+        let row = self.conn().row(sql, vec![bytes(store.to_bytes())]).await?;
+        Ok(row.is_some())
+    }
+
     /// The stores of which any stock or history is held here.
     pub(crate) async fn stores_held(&self) -> Result<BTreeSet<StoreId>, Fault> {
         let sql = "SELECT name FROM channel WHERE records > 0 ORDER BY number LIMIT 250000";

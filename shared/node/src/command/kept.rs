@@ -2,7 +2,7 @@
 
 use supplysync_model::{Fault, FaultCode, Reason, RecordKey, StoreId};
 use supplysync_record_codec::RecordBody;
-use supplysync_store::query::{Freshness, StoreFreshness, Versioned};
+use supplysync_store::query::Versioned;
 use supplysync_store::{Etag, Queries};
 
 use super::ownership::site_name;
@@ -35,35 +35,35 @@ pub async fn find(tx: &Queries, key: RecordKey) -> Result<Option<Versioned<Recor
 
 /// Refuses to show a store's data where they are not kept: an empty answer would read as "no stock".
 pub async fn require_kept(tx: &Queries, store: StoreId) -> Result<(), Fault> {
-    let known = tx.freshness(&[store]).await?;
-    match known.first() {
-        Some(found) if found.freshness == Freshness::NotKept => Err(not_kept(tx, found).await?),
-        _ => Ok(()),
+    match tx.keeps(store).await? {
+        true => Ok(()),
+        false => Err(not_kept(tx, store).await?),
     }
 }
 
 /// "This site keeps no copy of the store."
-async fn not_kept(tx: &Queries, found: &StoreFreshness) -> Result<Fault, Fault> {
-    let code = &found.store.code;
-    let mut message = format!("this site keeps no copy of store {code}");
-    let mut fault_owner = None;
-    if let Some(owner) = found.owner {
-        let name = site_name(tx, owner).await?;
-        message.push_str(&format!(": ask site {owner} ({name}), where it is active"));
-        fault_owner = Some((owner, name));
-    }
-    message.push_str(match tx.sync_id().is_primary() {
-        true => ", or have it kept here again",
-        false => ", or have a copy granted on the primary",
-    });
-    let mut fault = Fault::new(FaultCode::FailedPrecondition, Reason::COPY_NOT_KEPT, message)
-        .with_metadata("store", found.store.id);
-    if let Some((owner, name)) = fault_owner {
-        fault = fault
+async fn not_kept(tx: &Queries, store: StoreId) -> Result<Fault, Fault> {
+    let code = match tx.stores(&[store]).await?.first() {
+        Some(found) => found.value.code.clone(),
+        None => store.to_string(),
+    };
+    // One that is active nowhere is kept everywhere.
+    let assignment = tx.assignment(store).await?;
+    let owner = assignment.map_or(tx.sync_id(), |assignment| assignment.site);
+    let name = site_name(tx, owner).await?;
+    let otherwise = match tx.sync_id().is_primary() {
+        true => "have it kept here again",
+        false => "have a copy granted on the primary",
+    };
+    let message = format!(
+        "this site keeps no copy of store {code}: ask site {owner} ({name}), where it is active, or {otherwise}"
+    );
+    Ok(
+        Fault::new(FaultCode::FailedPrecondition, Reason::COPY_NOT_KEPT, message)
+            .with_metadata("store", store)
             .with_metadata("owner", owner)
-            .with_metadata("owner_name", name);
-    }
-    Ok(fault)
+            .with_metadata("owner_name", name),
+    )
 }
 
 /// "There is no such record."

@@ -125,6 +125,11 @@ impl Queries {
         rows.iter().map(not_kept).collect()
     }
 
+    /// What this site has of a store that it does not keep; `None` for one that it keeps.
+    pub(crate) async fn not_kept_of(&self, store: StoreId) -> Result<Option<NotKept>, Fault> {
+        Ok(of_stores(self.conn(), [store]).await?.remove(&store))
+    }
+
     /// Some more records of a store's two channels, in key order, and the place of the last of them.
     async fn records_beyond(
         &self,

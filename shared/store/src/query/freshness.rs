@@ -55,6 +55,23 @@ pub struct StoreFreshness {
 }
 
 impl Queries {
+    /// Whether anything can be said of a store's data here: what [`Queries::freshness`] calls not kept can't be, and an
+    /// empty list of it would read as "nothing there". For one store, from a few rows.
+    pub async fn keeps(&self, store: StoreId) -> Result<bool, Fault> {
+        let here = self.sync_id();
+        let assignment = self.assignment(store).await?;
+        if assignment.is_none_or(|assignment| assignment.site == here) {
+            return Ok(true);
+        }
+        if here.is_primary() {
+            let state = self.not_kept_of(store).await?;
+            return Ok(matches!(state, None | Some(NotKept::Returning(_))));
+        }
+        let totals = self.channel_totals(&Channel::of_store(store)).await?;
+        let held = totals.values().any(|total| total.records > 0);
+        Ok(held || self.is_dated(store).await? || self.stores_served(here).await?.contains(&store))
+    }
+
     /// How fresh the stock of these stores is, in the order given; unknown stores are left out.
     pub async fn freshness(&self, stores: &[StoreId]) -> Result<Vec<StoreFreshness>, Fault> {
         let books = Books::read(self).await?;

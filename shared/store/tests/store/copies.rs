@@ -124,10 +124,16 @@ async fn a_wish_is_granted_where_any_is(bed: impl Database) {
 /// What site 2 says of the third store; everything that it holds must hold.
 async fn freshness(second: &Store) -> Freshness {
     let read = second.read("freshness", |tx| {
-        async move { Ok((tx.verify(true).await?, tx.freshness(&[store_id(THIRD)]).await?)) }.boxed()
+        async move {
+            let store = store_id(THIRD);
+            let fresh = tx.freshness(&[store]).await?;
+            Ok((tx.verify(true).await?, fresh, tx.keeps(store).await?))
+        }
+        .boxed()
     });
-    let (verified, fresh) = read.await.unwrap();
+    let (verified, fresh, keeps) = read.await.unwrap();
     assert_eq!(verified.findings, []);
+    assert_eq!(keeps, fresh[0].freshness != Freshness::NotKept);
     fresh[0].freshness
 }
 

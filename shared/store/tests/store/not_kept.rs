@@ -26,10 +26,16 @@ const TABLES: [&str; 4] = [
 
 async fn freshness(primary: &Store) -> Freshness {
     let read = primary.read("verify", |tx| {
-        async move { Ok((tx.verify(true).await?, tx.freshness(&[store_id(SECOND)]).await?)) }.boxed()
+        async move {
+            let store = store_id(SECOND);
+            let fresh = tx.freshness(&[store]).await?;
+            Ok((tx.verify(true).await?, fresh, tx.keeps(store).await?))
+        }
+        .boxed()
     });
-    let (verified, fresh) = read.await.unwrap();
+    let (verified, fresh, keeps) = read.await.unwrap();
     assert_eq!(verified.findings, []);
+    assert_eq!(keeps, fresh[0].freshness != Freshness::NotKept);
     fresh[0].freshness
 }
 

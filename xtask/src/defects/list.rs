@@ -1,0 +1,94 @@
+//! The deliberate defects: in the session machines and the rules, and in the model store where the real one has the same line.
+
+/// One of them.
+pub struct Defect {
+    /// What is wrong, in words.
+    pub name: &'static str,
+    /// Where.
+    pub file: &'static str,
+    /// What stands there, once.
+    pub right: &'static str,
+    /// What is put in its place.
+    pub wrong: &'static str,
+}
+
+macro_rules! defects {
+    ($($name:literal: $file:literal, $right:literal => $wrong:literal;)*) => {
+        &[$(Defect {
+            name: $name,
+            file: concat!("shared/sync-core/src/", $file),
+            right: $right,
+            wrong: $wrong,
+        },)*]
+    };
+}
+
+/// All of them.
+pub const DEFECTS: &[Defect] = defects! {
+    "a satellite may write master data": "decide.rs",
+        "return if site.is_primary() {" => "return if site.is_primary() || assignment.is_none() {";
+    "any site may write a store": "decide.rs",
+        "Some(assignment) if assignment.site != site => Err(Reason::STORE_NOT_ACTIVE_HERE)," => "";
+    "a site writes while its store is on its way": "decide.rs",
+        "if assignment.state != AssignmentState::Active && tenure.aborted != Some(assignment.version) =>"
+        => "if assignment.version == 0 =>";
+    "a site writes before it holds what it was given": "decide.rs",
+        "Some(assignment) if assignment.hand_over.is_some() && !tenure.taken_over => {"
+        => "Some(assignment) if assignment.version == 0 && !tenure.taken_over => {";
+    "what is here already is applied again on pull": "decide.rs",
+        "Some(existing) if existing.hash == incoming.hash && existing.channel == incoming.channel => {"
+        => "Some(existing) if existing.hash != incoming.hash && existing.revision == incoming.revision => {";
+    "the higher revision wins on pull": "decide.rs",
+        "Some(existing) if existing.channel != incoming.channel => Verdict::Quarantine(Reason::WRONG_CHANNEL),"
+        => "Some(existing) if version(existing) > version(incoming) => Verdict::Duplicate,";
+    "the epoch does not rise when a store moves": "store_move.rs",
+        "counter: before.counter + 1," => "counter: before.counter,";
+    "a store goes to a site that holds less": "store_move.rs",
+        "if facts.held != Some(facts.totals) {" => "if facts.held.is_none() {";
+    "a store goes without the old site's word": "store_move.rs",
+        "None => return Err(MoveWait::OldSite)," => "None => {}";
+    "an ack is stored without the lease": "simulator/store/peer.rs",
+        "        self.check_lease(peer, lease)?;\n        let direction = self.sends();" => "        let direction = self.sends();";
+    "a batch is applied without the lease": "simulator/store/apply.rs",
+        "self.check_lease(request.peer, request.lease)?;" => "";
+    "where a batch begins is not compared with where the receiver stands": "simulator/store/apply.rs",
+        "if here == part.from {" => "if here == part.from || part.from.is_some() {";
+    "the cursor does not move with the records": "simulator/store/apply.rs",
+        "row.cursor = through;" => "row.cursor = if caught_up { through } else { row.cursor };";
+    "a refused record is dropped": "simulator/store/apply.rs",
+        "self.set_aside(record, peer, reason);" => "drop((record, reason));";
+    "local work in the way of a pull is dropped": "simulator/store/apply.rs",
+        "                    if direction == Direction::Pull {\n                        self.keep_local_work(record.key);\n                    }" => "";
+    "a load leaves what the sender does not have": "simulator/store/apply.rs",
+        "self.keep_local_work(key);\n            self.remove(key);" => "self.keep_local_work(key);";
+    "an owner obeys a pull of its own store": "simulator/store/apply.rs",
+        "Direction::Pull => site != Some(self.sync_id)," => "Direction::Pull => site != Some(peer),";
+    "a full page goes through to the head": "simulator/store/page.rs",
+        "        let seq = if all {\n            self.seq" => "        let seq = if all || !records.is_empty() {\n            self.seq";
+    "a cursor is off by one": "simulator/store/page.rs",
+        "last.map_or(after, |held| held.seq)" => "last.map_or(after, |held| held.seq + 1)";
+    "a load is followed from its end": "simulator/store/page.rs",
+        "let seq = if caught_up { self.seq } else { noted };" => "let seq = self.seq;";
+    "the next channel is read though the one before is not caught up": "simulator/store/page.rs",
+        "            if !caught_up {\n                break;\n            }" => "";
+    "a digest is stamped on a page that does not catch up": "simulator/store/page.rs",
+        "digest: caught_up.then(|| self.digest(channel))," => "digest: Some(self.digest(channel)),";
+    "any difference is explained": "simulator/store/compare.rs",
+        "let explained = ours != theirs && self.with_quarantined(channel, peer, ours) == theirs;"
+        => "let explained = ours != theirs && self.with_quarantined(channel, peer, ours).count < u64::MAX;";
+    "a satellite ignores that its lineage is broken": "session/satellite.rs",
+        "if verdict == LineageVerdict::Broken {" => "if verdict == LineageVerdict::Broken && self.push.is_empty() {";
+    "the primary does not look again after the lease": "session/primary.rs",
+        "if guest.state.checkpoint != state.checkpoint || !same_cursors {" => "if guest.state.checkpoint.is_none() && !same_cursors {";
+    "work on its way when a store is lost is not sent": "simulator/store/peer.rs",
+        ".chain(self.lost.iter().copied())" => "";
+    "a site says that it stands at a hand-over though it holds something else": "simulator/store/moves.rs",
+        "let equal = self.digest(channel) == given.totals.of(channel);" => "let equal = true;";
+    "a copy begins at a hand-over that was used before": "session/outgoing.rs",
+        "let is_news = start >= self.heard && looked_at.is_none_or(|before| before < start);"
+        => "let is_news = looked_at.is_none_or(|before| before <= start);";
+    "a copy that is withdrawn keeps its cursor": "simulator/store/peer.rs",
+        "self.cursors.remove(&(SyncId::PRIMARY, *channel, Direction::Pull));" => "let _ = channel;";
+    "a page read for other channels is used": "session/outgoing.rs",
+        "self.outdated = self.reading.is_some();" => "self.outdated = false;";
+};
