@@ -125,6 +125,7 @@ async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Poo
         .thread_name(|id| format!("sqlite-write-{id}"));
     let writer = single(writes.clone()).await?;
     let upkeep = single(writes.pragma("cache_size", "-2048")).await?;
+    crate::upkeep::empty_log(&upkeep).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(config.max_readers.max(1))
         .acquire_timeout(PATIENCE)

@@ -10,6 +10,7 @@ mod database;
 mod digest;
 mod enrolment;
 mod feed;
+mod full_disk;
 mod ledger;
 mod link;
 mod load;
