@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
 use supplysync_tests::fault::{
-    Database, Round, Tally, Victim, failing_disk, foul_weather, full_disk, kills, silent_link,
+    Database, Round, Tally, Victim, failing_disk, foul_weather, full_disk, kills, packet_loss, silent_link,
 };
 use supplysync_tests::{LinkFault, Outcome};
 use tokio::sync::Semaphore;
@@ -21,7 +21,7 @@ const TOGETHER: usize = 2;
 /// Faults of each kind in a foul round, at least.
 const EACH_FAULT: u64 = 2;
 /// Kills of each program in a round.
-const EACH_KILL: u32 = 6;
+const EACH_KILL: u32 = 8;
 
 static TURNS: OnceLock<Semaphore> = OnceLock::new();
 
@@ -88,4 +88,9 @@ async fn a_full_disk_refuses_plainly_loses_nothing_and_heals() {
 #[tokio::test]
 async fn a_disk_that_fails_acknowledges_nothing_and_stops_the_program() {
     round("failing disk", failing_disk).await;
+}
+
+#[tokio::test]
+async fn lost_packets_and_dark_links_delay_and_lose_nothing() {
+    round("packet loss", packet_loss).await;
 }

@@ -111,6 +111,11 @@ impl Proxy {
         })
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Its port, as the URL of the server behind it.
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())

@@ -57,8 +57,10 @@ pub async fn full_disk(seed: u64) -> Outcome<Round> {
         writer.step(&pulse).await;
         tries += 1;
         if tries > TRIES {
-            let written = writer.written();
-            return Err(format!("none of {TRIES} changes was refused for a full disk: {written:?}").into());
+            let failures = writer.written().failures();
+            return Err(
+                format!("none of {TRIES} changes was refused for a full disk, but {failures:?}").into(),
+            );
         }
     }
     refused_plainly(&ground.satellite, &disk).await?;

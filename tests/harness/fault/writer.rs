@@ -225,6 +225,11 @@ impl Written {
         self.failed.get(reason).copied().unwrap_or_default()
     }
 
+    /// Calls that were not answered with yes, by the reason.
+    pub(super) fn failures(&self) -> &BTreeMap<String, u64> {
+        &self.failed
+    }
+
     /// Fails unless all that was acknowledged is at this site, in that version or a later one.
     pub(super) async fn is_at(&self, client: &Client, site: &str) -> Outcome<()> {
         let held = client.transactions(&self.store).await?;
