@@ -8,8 +8,8 @@ use supplysync_api::v1::import_master_data_request::Part;
 use supplysync_api::v1::{
     ChannelInfo, GetItemRequest, GetNameRequest, GetStoreRequest, GetSyncStatusRequest,
     GetTransactionRequest, ImportFile, ImportMasterDataRequest, ImportMasterDataResponse, ImportStart, Item,
-    ListChannelsRequest, ListStockLinesRequest, MasterDataKind, Name, PeerStatus, StockLine,
-    StockOnHandRequest, StockOnHandResponse, Store, SyncStatus, Transaction,
+    ListChannelsRequest, ListNamesRequest, ListStockLinesRequest, ListTransactionsRequest, MasterDataKind,
+    Name, PeerStatus, StockLine, StockOnHandRequest, StockOnHandResponse, Store, SyncStatus, Transaction,
 };
 
 use crate::client::Called;
@@ -133,6 +133,35 @@ impl Client {
             };
             let answer = self.stock().list_stock_lines(request).await.answer()?;
             Ok((answer.stock_lines, answer.next_page_token))
+        })
+        .await
+    }
+
+    /// Every transaction of a store.
+    pub async fn transactions(&self, store: &str) -> Outcome<Vec<Transaction>> {
+        all_pages(|page_token| async {
+            let request = ListTransactionsRequest {
+                store: store.to_owned(),
+                page_size: PAGE_SIZE,
+                page_token,
+                ..ListTransactionsRequest::default()
+            };
+            let answer = self.stock().list_transactions(request).await.answer()?;
+            Ok((answer.transactions, answer.next_page_token))
+        })
+        .await
+    }
+
+    /// Every name that is not retired.
+    pub async fn names(&self) -> Outcome<Vec<Name>> {
+        all_pages(|page_token| async {
+            let request = ListNamesRequest {
+                page_size: PAGE_SIZE,
+                page_token,
+                ..ListNamesRequest::default()
+            };
+            let answer = self.master_data().list_names(request).await.answer()?;
+            Ok((answer.names, answer.next_page_token))
         })
         .await
     }

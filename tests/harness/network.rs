@@ -27,9 +27,22 @@ pub struct Network {
 impl Network {
     /// Sets a primary up in the folder and starts it.
     pub async fn start(binaries: Binaries, folder: &Path, name: &str) -> Outcome<Network> {
+        Network::start_with(binaries, folder, name, &[]).await
+    }
+
+    /// The same with settings for the primary, as environment variables.
+    pub async fn start_with(
+        binaries: Binaries,
+        folder: &Path,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> Outcome<Network> {
         std::fs::write(folder.join("password"), PASSWORD)?;
         std::fs::write(folder.join("code"), AUTHORISATION_CODE)?;
         let mut primary = Site::new(1, name, &binaries.primary, &folder.join("primary"))?;
+        for (variable, value) in settings {
+            primary.set(variable, value);
+        }
         let mut init = primary.command();
         init.args([
             "init",
@@ -55,7 +68,12 @@ impl Network {
 
     /// Registers a satellite, issues its certificate, sets it up, and starts it.
     pub async fn add_satellite(&mut self, sync_id: u16, name: &str) -> Outcome<&mut Site> {
-        let mut satellite = self.set_up_satellite(sync_id, name, self.primary.url()).await?;
+        let satellite = self.set_up_satellite(sync_id, name, self.primary.url()).await?;
+        self.start_satellite(satellite).await
+    }
+
+    /// Starts a satellite that has been set up, and takes it in.
+    pub async fn start_satellite(&mut self, mut satellite: Site) -> Outcome<&mut Site> {
         satellite.start().await?;
         self.satellites.push(satellite);
         self.satellites.last_mut().ok_or_else(|| "no satellite".into())
@@ -109,8 +127,13 @@ impl Network {
 
     /// A satellite that is neither registered nor set up.
     pub fn new_satellite(&self, sync_id: u16, name: &str) -> Outcome<Site> {
-        let folder = self.folder.join(format!("site-{sync_id}"));
+        let folder = self.satellite_folder(sync_id);
         Site::new(sync_id, name, &self.binaries.satellite, &folder)
+    }
+
+    /// Where its data directory is, or will be.
+    pub fn satellite_folder(&self, sync_id: u16) -> PathBuf {
+        self.folder.join(format!("site-{sync_id}"))
     }
 
     /// The same on a machine of its own, where another had this Sync ID before.

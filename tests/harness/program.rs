@@ -95,10 +95,7 @@ impl Program {
 
     /// The end of what it has printed.
     pub fn log_tail(&self, lines: usize) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let skip = text.lines().count().saturating_sub(lines);
-        text.lines().skip(skip).collect::<Vec<_>>().join("\n")
+        tail(&self.log, lines)
     }
 }
 
@@ -138,6 +135,14 @@ impl Finished {
             code => Err(format!("ended with {code:?}: {}{}", self.stdout, self.stderr).into()),
         }
     }
+}
+
+/// The last lines of a file, if it can be read.
+pub(crate) fn tail(file: &Path, lines: usize) -> String {
+    let text = std::fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let skip = text.lines().count().saturating_sub(lines);
+    text.lines().skip(skip).collect::<Vec<_>>().join("\n")
 }
 
 fn own(command: &mut Command) -> &mut Command {

@@ -25,6 +25,7 @@ pub struct Site {
     enrolment: Option<SocketAddr>,
     /// Settings beside the addresses, as environment variables.
     settings: Vec<(String, String)>,
+    log: PathBuf,
     program: Option<Program>,
 }
 
@@ -41,6 +42,7 @@ impl Site {
             health: free_address()?,
             enrolment: (sync_id == 1).then(free_address).transpose()?,
             settings: Vec::new(),
+            log: folder.join("log"),
             program: None,
         })
     }
@@ -48,6 +50,11 @@ impl Site {
     /// From the next command on, its programs find this setting in the environment.
     pub fn set(&mut self, variable: &str, value: &str) {
         self.settings.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// From the next start on, what it prints goes there: beside its folder when nothing of ours may be in that.
+    pub fn log_to(&mut self, log: PathBuf) {
+        self.log = log;
     }
 
     /// A command of its program, with its folder and addresses.
@@ -104,6 +111,29 @@ impl Site {
     pub async fn kill(&mut self) -> Outcome<()> {
         match self.program.take() {
             Some(mut program) => program.kill().await,
+            None => Err(format!("{} is not running", self.name).into()),
+        }
+    }
+
+    /// A start that SIGKILL cuts short after that time, or soon after it was ready.
+    pub async fn start_and_kill(&mut self, after: Duration) -> Outcome<()> {
+        let mut serve = self.command();
+        serve.arg("serve");
+        let mut program = Program::start(&self.name, serve, &self.log())?;
+        match program.end(after).await {
+            Ok(status) => Err(format!("{} ended by itself: {status}", self.name).into()),
+            Err(_) => program.kill().await,
+        }
+    }
+
+    /// Waits until it has ended by itself; its exit code.
+    pub async fn ends_by_itself(&mut self, limit: Duration) -> Outcome<Option<i32>> {
+        match self.program.as_mut() {
+            Some(program) => {
+                let status = program.end(limit).await?;
+                self.program = None;
+                Ok(status.code())
+            }
             None => Err(format!("{} is not running", self.name).into()),
         }
     }
@@ -196,7 +226,12 @@ impl Site {
 
     /// What its process prints.
     pub fn log(&self) -> PathBuf {
-        self.folder.join("log")
+        self.log.clone()
+    }
+
+    /// The end of that.
+    pub fn log_tail(&self, lines: usize) -> String {
+        crate::program::tail(&self.log, lines)
     }
 
     /// What its process has logged under this message, over all its lives. A kill may have cut the last line.

@@ -3,6 +3,7 @@
 mod bench;
 mod defects;
 mod demo;
+mod fault;
 mod sim;
 mod soak;
 mod tidy;
@@ -34,6 +35,8 @@ enum Command {
     /// Long runs of the real programs, with their memory.
     #[command(subcommand)]
     Soak(soak::Soak),
+    /// Real faults on the real programs: bad links, kills, full and failing disks.
+    Fault(fault::Arguments),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Defects(arguments) => defects::run(&arguments),
         Command::Bench(bench) => bench::run(&bench),
         Command::Soak(soak) => soak::run(&soak),
+        Command::Fault(arguments) => fault::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match result {

@@ -171,6 +171,10 @@ reasons! {
     DATABASE_IN_USE;
     /// The database failed.
     DATABASE_FAILED;
+    /// The disk that the database is on is full.
+    DISK_FULL;
+    /// The disk that the database is on failed: what it holds is not known.
+    DISK_FAILED;
     /// The configuration is wrong.
     CONFIGURATION_INVALID;
     /// A certificate or key can't be read or used.

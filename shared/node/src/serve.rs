@@ -210,6 +210,13 @@ impl Foundation {
             "serving"
         );
         let tasks = self.context.tasks.clone();
+        let (store, stop) = (self.store.clone(), self.context.stop.clone());
+        tasks.spawn("disk", OnEnd::Critical, async move {
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                fault = store.disk_failed() => Err(fault),
+            }
+        });
         let following = self.certificates.clone().follow(self.context.stop.clone());
         tasks.spawn("follow certificates", OnEnd::Critical, following);
         tasks.spawn("grpc server", OnEnd::Critical, self.run(routes));

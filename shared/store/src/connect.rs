@@ -10,8 +10,11 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
 };
 use secrecy::ExposeSecret;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use supplysync_model::{Fault, FaultCode, Reason};
 
 use crate::fault::{database, driver};
@@ -125,7 +128,8 @@ async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Poo
         .thread_name(|id| format!("sqlite-write-{id}"));
     let writer = single(writes.clone()).await?;
     let upkeep = single(writes.pragma("cache_size", "-2048")).await?;
-    let readers = SqlitePoolOptions::new()
+    crate::upkeep::empty_log(&upkeep).await?;
+    let readers = sqlite_pool()
         .max_connections(config.max_readers.max(1))
         .acquire_timeout(PATIENCE)
         .connect_with(options.pragma("cache_size", "-8192").pragma("query_only", "true"))
@@ -144,7 +148,7 @@ async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Poo
 }
 
 async fn single(options: SqliteConnectOptions) -> Result<sqlx::SqlitePool, Fault> {
-    let pool = SqlitePoolOptions::new()
+    let pool = sqlite_pool()
         .min_connections(1)
         .max_connections(1)
         .acquire_timeout(PATIENCE)
@@ -152,6 +156,21 @@ async fn single(options: SqliteConnectOptions) -> Result<sqlx::SqlitePool, Fault
         .max_lifetime(None)
         .connect_with(options);
     pool.await.map_err(driver)
+}
+
+/// A pool that lets no connection go on whose transaction did not end in order. SQLite ends one by itself when the disk is
+/// full, the driver's ROLLBACK is refused then, and it believes to be inside one for ever: what comes next would run in
+/// savepoints of a transaction that nobody commits, and be acknowledged all the same.
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().after_release(|connection, _| Box::pin(outside_transactions(connection)))
+}
+
+async fn outside_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback that was begun when its transaction was dropped is through once this is answered.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// Refuses a second program on one file. SQLite itself would let both write, in turns, under two heads.

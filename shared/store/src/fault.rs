@@ -1,5 +1,6 @@
 //! From database errors to faults: what may be repeated, and what a person reads. The source stays inside.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
 use sea_orm::{DbErr, RuntimeErr};
@@ -7,6 +8,11 @@ use supplysync_model::{Fault, FaultCode, Reason};
 
 /// A database error as a fault; one that a repetition may cure has the code `Aborted`.
 pub(crate) fn database(error: DbErr) -> Fault {
+    match disk_trouble(&error) {
+        Some(DiskTrouble::Full) => return disk_full().with_source(error),
+        Some(DiskTrouble::Failed) => return disk_failed().with_source(error),
+        None => {}
+    }
     let code = match &error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => FaultCode::Unavailable,
         other if lost_a_race(other) => FaultCode::Aborted,
@@ -30,6 +36,24 @@ pub(crate) fn worth_repeating(fault: &Fault) -> bool {
     fault.code() == FaultCode::Aborted && fault.reason() == Reason::DATABASE_FAILED
 }
 
+/// What a write is refused with while the disk is full.
+fn disk_full() -> Fault {
+    Fault::new(
+        FaultCode::ResourceExhausted,
+        Reason::DISK_FULL,
+        "the disk of this server is full, so nothing can be recorded: make room there, and it goes on by itself",
+    )
+}
+
+/// What everything is refused with once the disk has failed.
+pub(crate) fn disk_failed() -> Fault {
+    Fault::new(
+        FaultCode::Unavailable,
+        Reason::DISK_FAILED,
+        "the disk of this server failed, so nothing more is recorded and the program stops: see its log, and look after the disk",
+    )
+}
+
 /// A row or file that cannot have been written by this program.
 pub(crate) fn damaged(what: impl Into<String>) -> Fault {
     let what = what.into();
@@ -43,16 +67,43 @@ pub(crate) fn damaged(what: impl Into<String>) -> Fault {
 }
 
 fn lost_a_race(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner))) = error
-    else {
-        return false;
-    };
-    let sqlx::Error::Database(inner) = inner.deref() else {
-        return false;
-    };
     // PostgreSQL: serialisation failure, deadlock, lock timeout. SQLite: BUSY and LOCKED with their extensions.
     matches!(
-        inner.code().as_deref(),
+        code_of(error).as_deref(),
         Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "262" | "517" | "773")
     )
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum DiskTrouble {
+    Full,
+    Failed,
+}
+
+/// PostgreSQL looks after its own disk: when a sync fails it stops by itself, and goes on from what is on disk.
+fn disk_trouble(error: &DbErr) -> Option<DiskTrouble> {
+    match code_of(error)?.as_ref() {
+        // PostgreSQL's and SQLite's word for it; and SQLite's where the index of its log finds no room.
+        "53100" | "13" | "4874" => Some(DiskTrouble::Full),
+        // SQLite's I/O errors of what is stored: those of locks and of memory are none of the disk. In this order:
+        // unspecified, read, short read, write, sync, sync of the folder, truncate, size, seek, data, file system.
+        "10" | "266" | "522" | "778" | "1034" | "1290" | "1546" | "1802" | "5642" | "8202" | "8458" => {
+            Some(DiskTrouble::Failed)
+        }
+        _ => None,
+    }
+}
+
+/// The database's own code of an error: five characters from PostgreSQL, a smaller number from SQLite.
+fn code_of(error: &DbErr) -> Option<Cow<'_, str>> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner))
+    | DbErr::Query(RuntimeErr::SqlxError(inner))
+    | DbErr::Conn(RuntimeErr::SqlxError(inner))) = error
+    else {
+        return None;
+    };
+    match inner.deref() {
+        sqlx::Error::Database(inner) => inner.code(),
+        _ => None,
+    }
 }

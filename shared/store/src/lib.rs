@@ -31,6 +31,7 @@ mod record;
 mod reports;
 mod schema;
 mod store;
+mod trust;
 mod tx;
 mod upkeep;
 mod withdrawn;

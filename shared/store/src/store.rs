@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::channel::ChannelNumbers;
 use crate::connect::Pools;
 use crate::fault::worth_repeating;
+use crate::trust::Trust;
 use crate::tx::{ReadTx, WriteTx};
 use crate::upkeep::Upkeep;
 use crate::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps, connect, migrate, raw};
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     identity: RwLock<Identity>,
     head: watch::Sender<Seq>,
     upkeep: Option<Upkeep>,
+    trust: Trust,
 }
 
 impl Inner {
@@ -69,7 +71,8 @@ impl Store {
 
     async fn start(pools: Pools, deps: StoreDeps) -> Result<Store, Fault> {
         let (identity, seq) = raw::read_identity(&pools.writer).await?;
-        let upkeep = Upkeep::start(&pools);
+        let trust = Trust::default();
+        let upkeep = Upkeep::start(&pools, trust.clone());
         let (head, _) = watch::channel(seq);
         let inner = Inner {
             pools,
@@ -78,6 +81,7 @@ impl Store {
             identity: RwLock::new(identity),
             head,
             upkeep,
+            trust,
         };
         Ok(Store {
             inner: Arc::new(inner),
@@ -134,7 +138,8 @@ impl Store {
     {
         let mut attempt = 1;
         loop {
-            match self.write_once(&f).await {
+            self.inner.trust.check()?;
+            match self.inner.trust.judge(self.write_once(&f).await) {
                 Err(fault) if attempt < ATTEMPTS && worth_repeating(&fault) => {
                     tracing::debug!(name, attempt, "a transaction lost a race and is repeated");
                     tokio::time::sleep(Duration::from_millis(5) * 2u32.pow(attempt)).await;
@@ -167,12 +172,19 @@ impl Store {
     where
         F: for<'t> FnOnce(&'t mut ReadTx) -> BoxFuture<'t, Result<T, Fault>>,
     {
-        let mut tx = ReadTx::begin(&self.inner).await?;
-        let result = f(&mut tx).await;
+        let trust = &self.inner.trust;
+        let mut tx = trust.judge(ReadTx::begin(&self.inner).await)?;
+        let result = trust.judge(f(&mut tx).await);
         if let Err(fault) = tx.end().await {
             tracing::debug!(name, %fault, "a read could not be ended in order; its connection is closed");
         }
         result
+    }
+
+    /// Waits until the disk under the database has failed: the program must end then. Until it has, what is not written
+    /// yet is refused, and what can be read is read.
+    pub async fn disk_failed(&self) -> Fault {
+        self.inner.trust.lost().await
     }
 
     /// How durably commits are written, read back from the open database.

@@ -259,7 +259,7 @@ impl WriteTx {
 
     pub(crate) async fn abandon(self) {
         if let Err(error) = self.queries.conn.tx.rollback().await {
-            tracing::warn!(%error, "a transaction could not be rolled back in order; its connection is closed");
+            tracing::warn!(%error, "a transaction could not be rolled back in order: its connection is closed when it is released");
         }
     }
 }

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use supplysync_model::{Fault, Reason};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::connect::Pools;
+use crate::fault::driver;
+use crate::trust::Trust;
 
 /// How far the log grows before its pages go into the database: 16,000 pages of 4 KiB.
 const LOG_BYTES: u64 = 16_000 * 4096;
@@ -23,14 +26,20 @@ pub(crate) struct Upkeep {
 
 impl Upkeep {
     /// Starts it; PostgreSQL looks after itself.
-    pub(crate) fn start(pools: &Pools) -> Option<Upkeep> {
+    pub(crate) fn start(pools: &Pools, trust: Trust) -> Option<Upkeep> {
         let sqlite = pools.sqlite.as_ref()?;
         let mut log = sqlite.path.clone().into_os_string();
         log.push("-wal");
         let log = PathBuf::from(log);
         let done = Arc::new(AtomicU64::new(0));
         let due = Arc::new(Notify::new());
-        let checkpoint = checkpoints(sqlite.upkeep.clone(), log.clone(), done.clone(), due.clone());
+        let checkpoint = checkpoints(
+            sqlite.upkeep.clone(),
+            trust,
+            log.clone(),
+            done.clone(),
+            due.clone(),
+        );
         #[expect(
             clippy::disallowed_methods,
             reason = "ends with the store, which holds its handle"
@@ -62,14 +71,35 @@ impl Drop for Upkeep {
     }
 }
 
-async fn checkpoints(pool: sqlx::SqlitePool, log: PathBuf, done: Arc<AtomicU64>, due: Arc<Notify>) {
+async fn checkpoints(
+    pool: sqlx::SqlitePool,
+    trust: Trust,
+    log: PathBuf,
+    done: Arc<AtomicU64>,
+    due: Arc<Notify>,
+) {
     loop {
         due.notified().await;
         let size = size_of(&log);
-        match sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&pool).await {
+        let ended = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&pool).await;
+        match trust.judge(ended.map_err(driver)) {
             Ok(_) => done.store(size, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "the write-ahead log could not be checkpointed; it grows"),
+            Err(fault) => tracing::warn!(?fault, "the write-ahead log could not be checkpointed; it grows"),
         }
+    }
+}
+
+/// What an earlier life left in the log goes into the database before anything is added to it. A sync that failed in that
+/// life may have left pages which can be read and are not on disk: a log that goes on after them would end there at
+/// the next power cut. On a full disk the log is left as it is.
+pub(crate) async fn empty_log(pool: &sqlx::SqlitePool) -> Result<(), Fault> {
+    let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(pool).await;
+    match emptied.map_err(driver) {
+        Err(fault) if fault.reason() == Reason::DISK_FULL => {
+            tracing::warn!(?fault, "the write-ahead log of the last run stays as it is");
+            Ok(())
+        }
+        ended => ended.map(drop),
     }
 }
 

@@ -1,9 +1,7 @@
 //! Act 8: stock on hand as the primary sees it, with each copy's freshness; the proof of equality for each copy; the ledger.
 
-use supplysync_api::v1::{
-    ChannelVerification, CopyState, Equality, GetLedgerRequest, LedgerRow, VerifyRequest, VerifyResponse,
-};
-use supplysync_tests::{Called, Client, Outcome, eventually};
+use supplysync_api::v1::{ChannelVerification, CopyState};
+use supplysync_tests::{Outcome, differing, eventually, settled, unbalanced, verified};
 
 use super::cast::{ARRIVAL_LIMIT, Cast, PRIMARY, SATELLITES};
 use super::stage::Stage;
@@ -114,32 +112,6 @@ async fn verify(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
     stage.must("every_copy_is_equal", compared > 0, &format!("{compared} comparisons, all equal; {checked} records decoded, rehashed and compared with their rows"), String::new)
 }
 
-/// The verification of everything, once nothing is left to compare.
-async fn verified(client: &Client) -> Outcome<Option<VerifyResponse>> {
-    let answer = client
-        .diagnostics()
-        .verify(VerifyRequest { deep: true })
-        .await
-        .answer()?;
-    let waiting = answer
-        .channels
-        .iter()
-        .find(|row| row.peer != 0 && row.result() != Equality::Equal);
-    match waiting {
-        Some(row) if row.result() == Equality::NotComparedYet => Err(row.summary.clone().into()),
-        // Not equal is for the one who asks to report; waiting would not make it better.
-        _ => Ok(Some(answer)),
-    }
-}
-
-fn differing(answer: &VerifyResponse) -> Vec<&str> {
-    let rows = answer
-        .channels
-        .iter()
-        .filter(|row| row.peer != 0 && row.result() != Equality::Equal);
-    rows.map(|row| row.summary.as_str()).collect()
-}
-
 fn channel_name(row: &ChannelVerification) -> String {
     match row.channel.rsplit_once('/') {
         Some((_, part)) if !row.store_code.is_empty() => format!("{} {part}", row.store_code),
@@ -154,10 +126,7 @@ async fn ledger(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
         let counted = eventually("nothing to be pending", ARRIVAL_LIMIT, || settled(client)).await?;
         rows.extend(counted);
     }
-    let unbalanced: Vec<&LedgerRow> = rows
-        .iter()
-        .filter(|row| row.owner_records != row.held + row.quarantined)
-        .collect();
+    let unbalanced = unbalanced(&rows);
     let total = rows.len();
     stage.say("The ledger: what each owner has, and where it is, counted by each end for itself; empty stores are left out:");
     let filled = rows.iter().filter(|row| row.owner_records + row.held > 0);
@@ -196,23 +165,6 @@ async fn ledger(cast: &Cast, stage: &mut Stage) -> Outcome<()> {
         ),
         || format!("{unbalanced:?}"),
     )
-}
-
-/// The ledger of a site once nothing is pending.
-async fn settled(client: &Client) -> Outcome<Option<Vec<LedgerRow>>> {
-    let answer = client
-        .diagnostics()
-        .get_ledger(GetLedgerRequest::default())
-        .await
-        .answer()?;
-    match answer.rows.iter().find(|row| row.pending > 0) {
-        Some(row) => Err(format!(
-            "{} at site {}: {} pending",
-            row.store_code, row.receiver, row.pending
-        )
-        .into()),
-        None => Ok(Some(answer.rows)),
-    }
 }
 
 fn where_to_look(stage: &Stage) {

@@ -1,12 +1,20 @@
 //! What a session tells those who watch: log lines (one per session and batch, never bodies) and the status board.
 
-use supplysync_model::{Clock, SyncId};
+use supplysync_model::{Clock, Reason, SyncId};
 use supplysync_sync_core::{Ack, CloseReason, Comparison, Direction, Refused, Report};
 use tokio::time::Duration;
 
 use crate::status::{PeerStatus, StatusBoard, SyncState};
 
 use super::role::Sending;
+
+/// What an end refuses because of its own machine: here, its words would be taken for words about this one.
+const OF_ITS_MACHINE: &[&str] = &[
+    Reason::DISK_FULL.0,
+    Reason::DISK_FAILED.0,
+    Reason::DATABASE_FAILED.0,
+    Reason::INTERNAL.0,
+];
 
 /// One session's reporter.
 pub(super) struct Journal {
@@ -194,6 +202,10 @@ impl Journal {
         let told = |refused: &Refused| refused.message.clone();
         match reason {
             CloseReason::Refused(refused) if self.frozen => (SyncState::Frozen, told(refused)),
+            CloseReason::Refused(refused) if OF_ITS_MACHINE.contains(&&*refused.reason) => {
+                let words = format!("the other end refuses, and means itself: {}", refused.message);
+                (SyncState::Refused, words)
+            }
             CloseReason::Refused(refused) => (SyncState::Refused, told(refused)),
             CloseReason::Failed(refused) => (SyncState::Waiting, told(refused)),
             CloseReason::LinkLost => (SyncState::Waiting, "the connection was lost".to_owned()),
@@ -244,5 +256,45 @@ fn name_of(reason: &CloseReason) -> &'static str {
         CloseReason::Fenced => "a newer session speaks for the site",
         CloseReason::Refused(_) => "refused",
         CloseReason::Failed(_) => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use supplysync_model::{Fault, FaultCode};
+
+    use super::*;
+
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> supplysync_model::Timestamp {
+            supplysync_model::Timestamp(0)
+        }
+    }
+
+    #[test]
+    fn whose_disk_is_full_can_be_told() {
+        let board = StatusBoard::default();
+        let journal = Journal::begin(
+            board,
+            SyncId::PRIMARY,
+            "https://primary:8443".into(),
+            None,
+            Direction::Push,
+            &Fixed,
+        );
+        let full = Fault::new(
+            FaultCode::ResourceExhausted,
+            Reason::DISK_FULL,
+            "the disk of this server is full",
+        );
+        let ours = journal.outcome(&CloseReason::Failed(Refused::from(&full)));
+        assert_eq!(ours, (SyncState::Waiting, full.message().to_owned()));
+        let theirs = journal.outcome(&CloseReason::Refused(Refused::from(&full)));
+        assert_eq!(
+            theirs.1,
+            format!("the other end refuses, and means itself: {}", full.message())
+        );
     }
 }

@@ -11,6 +11,7 @@ mod database;
 mod digest;
 mod enrolment;
 mod feed;
+mod full_disk;
 mod ledger;
 mod link;
 mod load;

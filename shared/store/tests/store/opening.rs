@@ -129,3 +129,25 @@ async fn one_program_has_a_file_at_a_time() {
     );
     drop(bed.site(2).await);
 }
+
+/// A sync that failed may have left pages in the log which can be read and are not on disk: nothing may follow them there.
+#[tokio::test]
+async fn the_log_of_a_life_that_was_cut_short_is_emptied_before_anything_is_added() {
+    let bed = Sqlite::new();
+    let (store, config) = bed.init(1).await;
+    store.put(vec![unit(1, "tablet")]).await.unwrap();
+    let log = |config: &StoreConfig| {
+        let mut path = Sqlite::path(config).into_os_string();
+        path.push("-wal");
+        std::path::PathBuf::from(path)
+    };
+    // What a kill leaves: the database and its log as they are.
+    let killed = bed.empty().await;
+    std::fs::copy(Sqlite::path(&config), Sqlite::path(&killed)).unwrap();
+    std::fs::copy(log(&config), log(&killed)).unwrap();
+    assert!(std::fs::metadata(log(&killed)).unwrap().len() > 0);
+    let again = Store::open(killed.clone(), deps()).await.unwrap();
+    assert_eq!(again.head().await.seq, 1);
+    let left = std::fs::metadata(log(&killed)).map(|file| file.len());
+    assert_eq!(left.unwrap_or_default(), 0);
+}
