@@ -100,6 +100,7 @@ impl Ground {
         let copies = SetCopiesRequest {
             sync_id: SATELLITE.into(),
             stores: vec!["HEAD".to_owned()],
+            ..SetCopiesRequest::default()
         };
         unlocked.sites().set_copies(copies).await.answer()?;
         let clinic = &satellite;

@@ -32,9 +32,6 @@ pub const DEFECTS: &[Defect] = defects! {
     "a site writes while its store is on its way": "decide.rs",
         "if assignment.state != AssignmentState::Active && tenure.aborted != Some(assignment.version) =>"
         => "if assignment.version == 0 =>";
-    "a site writes before it holds what it was given": "decide.rs",
-        "Some(assignment) if assignment.hand_over.is_some() && !tenure.taken_over => {"
-        => "Some(assignment) if assignment.version == 0 && !tenure.taken_over => {";
     "what is here already is applied again on pull": "decide.rs",
         "Some(existing) if existing.hash == incoming.hash && existing.channel == incoming.channel => {"
         => "Some(existing) if existing.hash != incoming.hash && existing.revision == incoming.revision => {";
