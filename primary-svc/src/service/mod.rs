@@ -3,4 +3,5 @@
 pub mod enrolment;
 mod moves;
 pub mod site;
+mod site_view;
 pub mod sync;

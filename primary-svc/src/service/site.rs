@@ -1,6 +1,5 @@
 //! `SiteService`: sites, which stores are active on them, and which copies they keep.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -10,21 +9,20 @@ use supplysync_api::{page_token, read_page, v1};
 use supplysync_model::{Fault, StoreId, SyncId, Withdrawn};
 use supplysync_net::{PeerIdentity, Role};
 use supplysync_node::command::authorisation::note_locked;
-use supplysync_node::command::lookup;
 use supplysync_node::command::preferences::Authority;
 use supplysync_node::service::reference;
 use supplysync_node::service::request::{answer, authority};
 use supplysync_node::session::SyncControl;
-use supplysync_node::status::SyncStatus;
-use supplysync_store::{MoveOrder, Queries, Store as RecordStore};
+use supplysync_store::{MoveOrder, Store as RecordStore};
 use tokio::sync::Notify;
 use tonic::{Request, Response, Status};
 
 use super::moves as shown;
+use super::site_view::show;
 use crate::command::copies::{WantedCopies, set_copies};
 use crate::command::join_token;
 use crate::command::moves;
-use crate::command::site::{self, NewSite, RegisteredSite};
+use crate::command::site::{self, NewSite};
 use crate::command::site_change::{self, SiteChange};
 use crate::enrolment::{Issuing, ShutOut};
 use crate::wake::Waking;
@@ -230,8 +228,13 @@ impl Sites {
             false => Withdrawn::Keep,
         });
         let done = set_copies(&self.store, site, wanted, withdrawn, authority.clone()).await;
-        self.keeping.notify_one();
         self.noted("sites.set_copies", &authority, done).await?;
+        if site.is_primary() {
+            self.keeping.notify_one();
+        } else {
+            // A paused one may not ask before tomorrow.
+            self.waking.soon(site);
+        }
         self.show(site).await
     }
 
@@ -330,61 +333,6 @@ impl Sites {
         });
         read.await
     }
-}
-
-async fn show(tx: &Queries, sites: Vec<RegisteredSite>, board: &SyncStatus) -> Result<Vec<v1::Site>, Fault> {
-    let copies = |site: &RegisteredSite| match &site.settings {
-        Some(settings) => settings.copies.clone(),
-        None => Vec::new(),
-    };
-    let wished = |site: &RegisteredSite| site.wish.clone().unwrap_or_default();
-    let mentioned: BTreeSet<StoreId> = sites
-        .iter()
-        .flat_map(|site| {
-            [
-                site.stores.clone(),
-                copies(site),
-                wished(site),
-                site.not_kept.clone(),
-            ]
-        })
-        .flatten()
-        .collect();
-    let stores: BTreeMap<StoreId, _> = lookup::stores(tx, &mentioned).await?;
-    let shown = |ids: &[StoreId]| {
-        let stores = ids.iter().filter_map(|id| stores.get(id));
-        let mut shown: Vec<_> = stores
-            .map(|store| v1::SiteStore {
-                id: store.value.id.to_string(),
-                code: store.value.code.clone(),
-                name: store.value.name.clone(),
-            })
-            .collect();
-        shown.sort_by(|a, b| a.code.cmp(&b.code));
-        shown
-    };
-    let wire = sites.iter().map(|found| {
-        let settings = found.settings.as_ref();
-        v1::Site {
-            sync_id: found.site.sync_id.get().into(),
-            name: found.site.name.clone(),
-            url: found.site.url.clone(),
-            primary: found.site.sync_id.is_primary(),
-            stores: shown(&found.stores),
-            copies: shown(&copies(found)),
-            interval_minutes: settings.map_or(0, |settings| settings.interval_minutes),
-            live: settings.is_some_and(|settings| settings.live),
-            mismatches: board
-                .get(&found.site.sync_id)
-                .map(|line| line.mismatches.clone())
-                .unwrap_or_default(),
-            not_kept: shown(&found.not_kept),
-            wishes_copies: found.wish.is_some(),
-            wished_copies: shown(&wished(found)),
-            remove_withdrawn: settings.is_some_and(|told| told.withdrawn == Withdrawn::Remove),
-        }
-    });
-    Ok(wire.collect())
 }
 
 #[tonic::async_trait]

@@ -75,7 +75,7 @@ impl Outgoing {
     }
 
     /// The receiver knew this feed up to here when the session began.
-    pub(crate) fn to_who_has_heard(mut self, heard: Seq) -> Outgoing {
+    pub(crate) fn after_hearing(mut self, heard: Seq) -> Outgoing {
         self.heard = heard;
         self
     }

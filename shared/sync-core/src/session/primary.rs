@@ -311,8 +311,7 @@ impl Session {
         }
         let limits = self.setup.limits;
         let heard = guest.hello.checkpoint.map_or(0, |held| held.seq);
-        let mut outgoing =
-            Outgoing::new(Direction::Pull, limits, &guest.hello.cursors).to_who_has_heard(heard);
+        let mut outgoing = Outgoing::new(Direction::Pull, limits, &guest.hello.cursors).after_hearing(heard);
         outgoing.route_from(&channels(&guest.state.serve), &starts(&guest.state.serve));
         let incoming = Incoming::new(Direction::Push, self.setup.certified, limits)
             .under_lease(self.setup.session, guest.incarnation);

@@ -232,7 +232,7 @@ fn a_withdrawn_copy_is_forgotten_after_what_came_before_it() {
 
 #[test]
 fn a_copy_begins_at_a_hand_over_that_the_site_hears_of_in_this_session_and_once() {
-    let mut outgoing = Outgoing::new(Direction::Pull, limits(), &[]).to_who_has_heard(10);
+    let mut outgoing = Outgoing::new(Direction::Pull, limits(), &[]).after_hearing(10);
     let mut begins = |start: Option<Seq>| {
         let starts = start.map(|seq| (stock(2), seq)).into_iter().collect();
         outgoing.route_from(&[stock(2)], &starts);
