@@ -13,6 +13,10 @@ const SEEDS: u64 = 3_000;
 
 /// Seeds that found a defect once, with what it was.
 const FOUND: &[(u64, &str)] = &[
+    (
+        117_155,
+        "sessions without end: a copy begins at a hand-over, and the batch that says so tells of the next move, too",
+    ),
     (67, "an ack stored by a session whose lease was gone"),
     (
         428_582,

@@ -72,12 +72,19 @@ impl Queries {
         part: &Part,
         assignments: &BTreeMap<StoreId, Assignment>,
     ) -> Result<Option<Cursor>, Fault> {
-        let store = part.channel.store().filter(|_| part.from.is_some());
-        let Some(assignment) = store.and_then(|store| assignments.get(&store)) else {
+        let Some(store) = part.channel.store().filter(|_| part.from.is_some()) else {
             return Ok(None);
         };
-        let seq = self.held_at(assignment, part.channel).await?;
-        Ok(seq.map(|seq| Cursor::Following { seq }))
+        // What the Hello went by holds, too: the store may have gone further since.
+        let known = [self.assignment(store).await?, assignments.get(&store).cloned()];
+        for assignment in known.into_iter().flatten() {
+            let seq = self.held_at(&assignment, part.channel).await?;
+            let stands = seq.map(|seq| Cursor::Following { seq });
+            if stands == part.from {
+                return Ok(stands);
+            }
+        }
+        Ok(None)
     }
 
     /// The channels of which this site holds what was handed over, and that it has no cursor in: of few stores, those that

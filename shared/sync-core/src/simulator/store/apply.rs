@@ -120,12 +120,14 @@ impl ModelStore {
         let records = request.parts.iter().flat_map(|part| &part.records);
         let mut news = records.filter(|record| record.key.kind == Kind::ASSIGNMENT);
         let news = news.find(|record| StoreId::from(record.key.id) == store);
-        let assignment = match news {
-            Some(record) => (self.bodies.assignment)(record),
-            None => self.assignment(store),
-        };
-        let seq = self.held_at(&assignment?, part.channel)?;
-        Some(Cursor::Following { seq })
+        let news = news.and_then(|record| (self.bodies.assignment)(record));
+        // What the Hello went by holds, too: the store may have gone further since.
+        let known = [self.assignment(store), news].into_iter().flatten();
+        let stands = known.filter_map(|assignment| {
+            let seq = self.held_at(&assignment, part.channel)?;
+            Some(Cursor::Following { seq })
+        });
+        stands.into_iter().find(|stands| Some(*stands) == part.from)
     }
 
     /// Whether the sender's word on a channel counts: on push that of the store's site; on pull anybody's but on what
