@@ -7,7 +7,6 @@ pub mod config;
 pub mod credentials;
 pub mod delivery;
 pub mod enrolment;
-mod keeping;
 pub mod network;
 pub mod preferences;
 pub mod service;

@@ -10,6 +10,7 @@ use supplysync_net::credential::Credential;
 use supplysync_net::{CredentialVerifier, Revocations, Server, Visitor};
 use supplysync_node::password_file::finish_change;
 use supplysync_node::serve::{Foundation, Site, SiteRole};
+use supplysync_node::steps::{STEP, in_steps};
 use supplysync_runtime::{Context, OnEnd};
 use tokio::sync::{Mutex, Notify};
 
@@ -17,7 +18,6 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::delivery::Delivery;
 use crate::enrolment::{Issuing, ShutOut, own_certificate, port};
-use crate::keeping;
 use crate::preferences::PrimaryPreferences;
 use crate::service::enrolment::Enrolments;
 use crate::service::site::Sites;
@@ -114,7 +114,13 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             waking,
             told_to_keep.clone(),
         )));
-    let keeping = keeping::run(store.clone(), told_to_keep, context.stop.clone());
+    let kept = store.clone();
+    let keeping = in_steps(
+        "keep stores, or stop",
+        async move || kept.keeping_step(STEP).await,
+        told_to_keep,
+        context.stop.clone(),
+    );
     let keeping = foundation.users.track_future(keeping);
     context.tasks.spawn("keep stores", OnEnd::Critical, keeping);
     if config.database.is_shared() {

@@ -14,4 +14,3 @@ pub mod renewal;
 pub mod rhythm;
 pub mod shut_out;
 pub mod wiring;
-mod withdrawn;

@@ -9,6 +9,7 @@ use supplysync_net::{Endpoint, Revocations};
 use supplysync_node::password_file::{finish_change, read_password};
 use supplysync_node::serve::{Foundation, Site, SiteRole};
 use supplysync_node::session::Packing;
+use supplysync_node::steps::{STEP, in_steps};
 use supplysync_runtime::{Context, OnEnd};
 use tokio::sync::Mutex;
 
@@ -117,7 +118,13 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
     let answering = foundation.users.track_future(answering);
     tasks.spawn("answer proposals", OnEnd::Critical, answering);
 
-    let removing = crate::withdrawn::watch(foundation.store.clone(), stop.clone());
+    let store = foundation.store.clone();
+    let removing = in_steps(
+        "remove withdrawn copies",
+        async move || store.removal_step(STEP).await,
+        Arc::default(),
+        stop.clone(),
+    );
     let removing = foundation.users.track_future(removing);
     tasks.spawn("remove withdrawn copies", OnEnd::Critical, removing);
 

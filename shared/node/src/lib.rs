@@ -10,4 +10,5 @@ pub mod serve;
 pub mod service;
 pub mod session;
 pub mod status;
+pub mod steps;
 pub mod wake;

@@ -19,8 +19,6 @@ pub(super) const SATELLITE: u16 = 2;
 pub(super) const ARRIVAL: Duration = Duration::from_secs(150);
 /// Lines of each log that a failed round shows.
 const SHOWN_LINES: usize = 60;
-/// How often a satellite that waits is asked to dial again: waits grow to a minute, and a round would be all waiting.
-const NUDGE: Duration = Duration::from_millis(100);
 
 /// What the primary keeps its records in. A satellite has SQLite always.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,17 +179,16 @@ impl Drop for Ground {
 
 /// Asks a satellite that waits between two attempts to dial at once; never ends.
 pub(super) async fn dial_on(satellite: &Client) {
+    let waits = |wanted: bool| async move {
+        let waits = satellite.peer(1).await?.state() == PeerState::Waiting;
+        Ok((waits == wanted).then_some(()))
+    };
     loop {
-        tokio::time::sleep(NUDGE).await;
-        // It may be down just now.
-        if let Ok(peer) = satellite.peer(1).await
-            && peer.state() == PeerState::Waiting
-        {
-            let _ = satellite
-                .diagnostics()
-                .sync_now(SyncNowRequest::default())
-                .await
-                .answer();
+        // It may be down, or connected, for as long as it likes.
+        if eventually("it to wait", ARRIVAL, || waits(true)).await.is_ok() {
+            let now = SyncNowRequest::default();
+            let _ = satellite.diagnostics().sync_now(now).await.answer();
+            let _ = eventually("it to dial", ARRIVAL, || waits(false)).await;
         }
     }
 }

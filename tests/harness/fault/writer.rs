@@ -15,14 +15,10 @@ use supplysync_api::v1::{
 
 use super::Tally;
 use crate::client::Called;
-use crate::{Client, Outcome, shelves};
+use crate::{Client, Outcome, eventually, shelves};
 
 /// How long an answer may take: a call may have come in just before its server was killed.
 const ANSWER: Duration = Duration::from_secs(60);
-/// Between two tries while nobody answers.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Between two calls: more than this is no better test, and takes long to compare.
-const PACE: Duration = Duration::from_millis(4);
 
 /// How a writer's work goes, for those who watch.
 #[derive(Debug, Default)]
@@ -98,7 +94,6 @@ impl Writer {
     pub(super) async fn write(mut self, pulse: &Pulse) -> Written {
         while !pulse.stopped.load(Ordering::Relaxed) {
             self.step(pulse).await;
-            tokio::time::sleep(PACE).await;
         }
         self.written
     }
@@ -197,7 +192,12 @@ impl Writer {
                 let words = trouble.to_string();
                 let reason = words.split(':').next().unwrap_or_default().to_owned();
                 *self.written.failed.entry(reason).or_default() += 1;
-                tokio::time::sleep(PAUSE).await;
+                let client = &self.client;
+                let answers = eventually("the server to answer again", ANSWER, || async move {
+                    client.status().await.map(Some)
+                });
+                // One that does not is asked again, and counted as failing.
+                let _ = answers.await;
                 None
             }
         }

@@ -121,11 +121,11 @@ async fn a_wish_is_granted_where_any_is(bed: impl Database) {
     assert_eq!(granted(&world.primary, 3).await.copies, []);
 }
 
-/// What site 2 says of the third store; everything that it holds must hold.
-async fn freshness(second: &Store) -> Freshness {
-    let read = second.read("freshness", |tx| {
+/// What a site says of a store; everything that it holds must hold.
+pub async fn freshness_of(site: &Store, number: u32) -> Freshness {
+    let read = site.read("freshness", move |tx| {
         async move {
-            let store = store_id(THIRD);
+            let store = store_id(number);
             let fresh = tx.freshness(&[store]).await?;
             Ok((tx.verify(true).await?, fresh, tx.keeps(store).await?))
         }
@@ -135,6 +135,10 @@ async fn freshness(second: &Store) -> Freshness {
     assert_eq!(verified.findings, []);
     assert_eq!(keeps, fresh[0].freshness != Freshness::NotKept);
     fresh[0].freshness
+}
+
+async fn freshness(second: &Store) -> Freshness {
+    freshness_of(second, THIRD).await
 }
 
 async fn held(second: &Store) -> u64 {

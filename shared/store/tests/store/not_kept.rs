@@ -8,6 +8,7 @@ use supplysync_record_codec::RecordBody;
 use supplysync_store::Store;
 use supplysync_store::query::{Freshness, OnHandFilter, PageQuery};
 
+use crate::copies::freshness_of;
 use crate::database::Database;
 use crate::link::{SESSION, World, incarnation};
 use crate::records::Records;
@@ -25,18 +26,7 @@ const TABLES: [&str; 4] = [
 ];
 
 async fn freshness(primary: &Store) -> Freshness {
-    let read = primary.read("verify", |tx| {
-        async move {
-            let store = store_id(SECOND);
-            let fresh = tx.freshness(&[store]).await?;
-            Ok((tx.verify(true).await?, fresh, tx.keeps(store).await?))
-        }
-        .boxed()
-    });
-    let (verified, fresh, keeps) = read.await.unwrap();
-    assert_eq!(verified.findings, []);
-    assert_eq!(keeps, fresh[0].freshness != Freshness::NotKept);
-    fresh[0].freshness
+    freshness_of(primary, SECOND).await
 }
 
 /// Rows of the report on all stores.
