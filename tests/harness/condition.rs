@@ -42,6 +42,13 @@ pub async fn within<T>(what: &str, limit: Duration, future: impl Future<Output =
     }
 }
 
+/// Lets everything else here go on so many times: a moment drawn at random, counted in turns instead of time.
+pub async fn turns(number: u32) {
+    for _ in 0..number {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ mod stranger;
 pub use ask::{Held, all_pages, differences};
 pub use binaries::Binaries;
 pub use client::{Called, Certificate, Client, Connection, in_words};
-pub use condition::{eventually, within};
+pub use condition::{eventually, turns, within};
 pub use health::{is_ready, status_of};
 pub use network::Network;
 pub use outcome::Outcome;

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use supplysync_api::v1::{ChannelPhase, ChannelStatus, MasterDataKind};
 use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
-use supplysync_tests::{Client, Outcome, Site, differences, eventually, generated_names, within};
+use supplysync_tests::{Client, Outcome, Site, differences, eventually, generated_names, turns, within};
 use tokio::time::Duration;
 
 use crate::world::World;
@@ -103,8 +103,7 @@ impl Victim {
         };
         within("the load to come to the point of the next kill", ARRIVAL, reached).await?;
         // Anywhere in the batch that is on its way, too.
-        let moment = Duration::from_micros(random.random_range(0..30_000));
-        tokio::time::sleep(moment).await;
+        turns(random.random_range(0..30_000)).await;
         self.site.kill().await?;
         Ok(self.progress.records)
     }

@@ -9,12 +9,12 @@ use rand::{Rng, SeedableRng};
 use super::ground::{ARRIVAL, Database, Ground, SATELLITE, dial_on, while_writing};
 use super::writer::Pulse;
 use super::{Round, Tally};
-use crate::{Outcome, Site, eventually};
+use crate::{Outcome, Site, eventually, turns};
 
 /// Calls that a life answers before it ends, at most; those of the other site go on meanwhile.
 const CALLS: u64 = 40;
 /// Where in a call and in a batch it ends.
-const MICROSECONDS: u64 = 20_000;
+const TURNS: u32 = 20_000;
 /// Lives that end before they have quite begun: one in so many.
 const STILLBORN: u32 = 5;
 /// How far such a start comes.
@@ -94,7 +94,7 @@ async fn live_until_killed(
         Ok((pulse.acknowledged() >= target).then_some(()))
     })
     .await?;
-    tokio::time::sleep(Duration::from_micros(random.random_range(0..MICROSECONDS))).await;
+    turns(random.random_range(0..TURNS)).await;
     let asked = pulse.asking();
     site.kill().await?;
     let now = Exchanged::by(site)?;
