@@ -125,6 +125,10 @@ impl SiteConfig for Config {
         &self.data_dir
     }
 
+    fn database(&self) -> &DatabaseSection {
+        &self.database
+    }
+
     fn tls(&self) -> &TlsSection {
         &self.tls
     }

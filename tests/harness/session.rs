@@ -143,7 +143,12 @@ impl OpenSession {
                     let served = welcome.serve.into_iter().filter_map(|served| served.channel);
                     self.behind = served.map(|channel| channel.encode_to_vec()).collect();
                     let incarnation = self.incarnation;
-                    let _ = self.say(Message::LineageOk(LineageOk { incarnation })).await;
+                    let _ = self
+                        .say(Message::LineageOk(LineageOk {
+                            incarnation,
+                            ..LineageOk::default()
+                        }))
+                        .await;
                 }
                 primary_message::Message::Ready(_) => return Ok(()),
                 other => return Err(ended("", &format!("before it was ready: {other:?}"))),

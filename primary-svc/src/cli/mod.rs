@@ -12,6 +12,7 @@ mod stores;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use supplysync_node::cli::backup::{self, BackupArgs};
 use supplysync_node::cli::command::OperatorCommand;
 use supplysync_node::cli::config::ConfigCommand;
 use supplysync_node::cli::exit::EXIT_CODES;
@@ -64,6 +65,8 @@ pub enum Errand {
     /// Decide which stores' data a site keeps a copy of
     #[command(subcommand)]
     Copies(copies::CopiesCommand),
+    /// Copy this site's database to a file, while it is in use
+    Backup(BackupArgs),
     /// Commands that every site answers.
     #[command(flatten)]
     Operator(OperatorCommand),
@@ -87,6 +90,7 @@ impl Errand {
             Errand::Sites(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Stores(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Copies(command) => command.run(&Operator::new::<Config>(flags)?).await,
+            Errand::Backup(args) => backup::run::<Config>(flags, args).await,
             Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
         }
     }

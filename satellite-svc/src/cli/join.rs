@@ -127,7 +127,12 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
         let database = config.database.store_config(&config.data_dir);
         let store = match found {
             Found::Begun => Store::open(database, run::store_deps()).await?,
-            _ => Store::init(database, identity, run::store_deps()).await?,
+            _ => {
+                let store = Store::init(database, identity, run::store_deps()).await?;
+                // Of a site that has had another machine: what the primary has of its stores is taken back.
+                store.ask_recovery(None, true).await?;
+                store
+            }
         };
         shown = keep_code(&store, &code).await?;
         store.close().await;

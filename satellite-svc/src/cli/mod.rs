@@ -3,11 +3,13 @@
 mod first_config;
 mod init;
 mod join;
+mod recover;
 mod serve;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use supplysync_node::cli::backup::{self, BackupArgs};
 use supplysync_node::cli::command::OperatorCommand;
 use supplysync_node::cli::config::ConfigCommand;
 use supplysync_node::cli::exit::EXIT_CODES;
@@ -50,6 +52,12 @@ pub enum Errand {
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Copy this site's database to a file, while it is in use
+    Backup(BackupArgs),
+    /// Put a backup back in the place of this site's database
+    Restore(recover::RestoreArgs),
+    /// Declare that this database, put back or copied by other means, is the one that goes on
+    Recover(recover::RecoverArgs),
     /// Commands that every site answers.
     #[command(flatten)]
     Operator(OperatorCommand),
@@ -77,6 +85,9 @@ impl Errand {
             Errand::Init(args) => init::run(flags, args).await,
             Errand::Join(args) => join::run(flags, args).await,
             Errand::Config(command) => command.run::<Config>(flags),
+            Errand::Backup(args) => backup::run::<Config>(flags, args).await,
+            Errand::Restore(args) => recover::restore(flags, args).await,
+            Errand::Recover(args) => recover::recover(flags, args).await,
             Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
         }
     }
@@ -107,6 +118,9 @@ mod tests {
             "satellite-svc config show",
             "satellite-svc status --watch",
             "satellite-svc sync-now",
+            "satellite-svc backup FILE",
+            "satellite-svc restore FILE --allow-confirm --yes",
+            "satellite-svc recover --yes",
             "satellite-svc verify --deep",
             "satellite-svc ledger --output json",
             "satellite-svc import items FILE",

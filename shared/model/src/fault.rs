@@ -169,6 +169,10 @@ reasons! {
     ALREADY_INITIALISED;
     /// Another program has the database open.
     DATABASE_IN_USE;
+    /// A backup can't be made or put back; the message says why.
+    BACKUP_UNUSABLE;
+    /// The database was restored, and has not taken back yet what the primary has.
+    RECOVERY_PENDING;
     /// The database failed.
     DATABASE_FAILED;
     /// The disk that the database is on is full.

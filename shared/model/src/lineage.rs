@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Seq;
 
 /// One life of a site's database: a counter above every one known, and random bits. Issued by the primary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Incarnation {
     /// Rises with every incarnation of the site.
     pub counter: u32,

@@ -1,7 +1,7 @@
 //! Proposals: a change in quarantine put to the site where the store is active; and all that a satellite tells the primary
 //! beside its records.
 
-use crate::{CopyWish, MoveReport, Record, RecordId, StoreId, SyncId};
+use crate::{CopyWish, Incarnation, MoveReport, Record, RecordId, StoreId, SyncId};
 
 /// A quarantined change put to the owner, who writes what it says as a change of its own, or refuses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub enum SiteReport {
     Offer(Box<Offer>),
     /// The copies that it wishes to keep.
     Wish(CopyWish),
+    /// This life of its database has taken back what the primary has of its stores.
+    Recovered(Incarnation),
 }
 
 /// What a report is about; a later report about the same replaces it.
@@ -72,6 +74,8 @@ pub enum ReportSubject {
     Offer(RecordId),
     /// The copies that it wishes to keep, in the version of that list.
     Wish(u64),
+    /// A life of its database.
+    Recovered(Incarnation),
 }
 
 impl SiteReport {
@@ -82,6 +86,7 @@ impl SiteReport {
             SiteReport::Answer(answer) => ReportSubject::Answer(answer.id),
             SiteReport::Offer(offer) => ReportSubject::Offer(offer.id),
             SiteReport::Wish(wish) => ReportSubject::Wish(wish.version),
+            SiteReport::Recovered(life) => ReportSubject::Recovered(*life),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod cli;
 pub mod command;
 pub mod password_file;
+pub mod recovery;
 pub mod serve;
 pub mod service;
 pub mod session;

@@ -79,6 +79,14 @@ pub(crate) async fn existing(config: &StoreConfig) -> Result<Pools, Fault> {
     }
 }
 
+/// The file of a SQLite database; `None` for PostgreSQL.
+pub(crate) fn sqlite_path(config: &StoreConfig) -> Result<Option<PathBuf>, Fault> {
+    Ok(match target(config)? {
+        Target::Sqlite(path) => Some(path),
+        Target::Postgres(_) => None,
+    })
+}
+
 fn target(config: &StoreConfig) -> Result<Target, Fault> {
     let url = config.url.expose_secret();
     // The URL may hold a password, so no message repeats it.
@@ -147,7 +155,7 @@ async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Poo
     })
 }
 
-async fn single(options: SqliteConnectOptions) -> Result<sqlx::SqlitePool, Fault> {
+pub(crate) async fn single(options: SqliteConnectOptions) -> Result<sqlx::SqlitePool, Fault> {
     let pool = sqlite_pool()
         .min_connections(1)
         .max_connections(1)
@@ -174,7 +182,7 @@ async fn outside_transactions(connection: &mut SqliteConnection) -> Result<bool,
 }
 
 /// Refuses a second program on one file. SQLite itself would let both write, in turns, under two heads.
-fn lock_file(path: &Path) -> Result<File, Fault> {
+pub(crate) fn lock_file(path: &Path) -> Result<File, Fault> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let unusable = |error: std::io::Error| {
@@ -199,7 +207,7 @@ fn lock_file(path: &Path) -> Result<File, Fault> {
 }
 
 /// Looks at a file before anything is changed in it.
-async fn refuse_foreign(path: &Path, create: bool) -> Result<(), Fault> {
+pub(crate) async fn refuse_foreign(path: &Path, create: bool) -> Result<(), Fault> {
     if !path.exists() {
         return Ok(());
     }

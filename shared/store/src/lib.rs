@@ -3,6 +3,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod channel;
 mod config;
 mod connect;
@@ -28,6 +29,7 @@ mod quarantine;
 pub mod query;
 mod raw;
 mod record;
+mod recovery;
 mod reports;
 mod schema;
 mod store;
@@ -37,6 +39,7 @@ mod upkeep;
 mod withdrawn;
 
 pub use audit::AuditEntry;
+pub use backup::{Backup, PutBack};
 pub use config::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps};
 pub use copies::copies_in_words;
 pub use enrolment::{JoinTokenRow, Revocation};
@@ -45,5 +48,6 @@ pub use own::{Etag, OwnChange, Written};
 pub use peer::HelloState;
 pub use projection::NotKept;
 pub use record::StoredRecord;
+pub use recovery::{Recovery, RecoveryStep};
 pub use store::Store;
 pub use tx::{Queries, ReadTx, TxConn, WriteTx};

@@ -63,6 +63,11 @@ impl WriteTx {
                  look at the site's status on the primary",
             ));
         }
+        self.set_life(incarnation).await
+    }
+
+    /// Stores the life of this database.
+    pub(crate) async fn set_life(&mut self, incarnation: Incarnation) -> Result<(), Fault> {
         let sql = "UPDATE feed_head SET incarnation = $1, incarnation_random = $2 WHERE id = 1";
         let values = vec![
             i64::from(incarnation.counter).into(),

@@ -10,7 +10,7 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 
 use crate::connect::Pools;
 use crate::fault::database;
-use crate::{NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, schema};
+use crate::{NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, recovery, schema};
 
 /// "Ssyn": SQLite's application_id of our files.
 const APPLICATION_ID: i32 = 0x5373_796e;
@@ -29,6 +29,7 @@ const MIGRATIONS: &[&[&str]] = &[
     projection::NOT_KEPT_IN_STEPS,
     dated::SCHEMA,
     copies::SCHEMA,
+    recovery::SCHEMA,
 ];
 
 /// What a database holds.
@@ -86,6 +87,11 @@ pub(crate) async fn upgrade(pools: &Pools) -> Result<(), Fault> {
     tx.commit().await.map_err(database)
 }
 
+/// The version that this program makes.
+pub(crate) fn newest() -> i32 {
+    MIGRATIONS.len() as i32
+}
+
 /// What the database holds, outside a transaction of ours.
 pub(crate) async fn look(connection: &DatabaseConnection) -> Result<Found, Fault> {
     found(connection).await
@@ -105,7 +111,7 @@ async fn begin(pools: &Pools) -> Result<DatabaseTransaction, Fault> {
 }
 
 async fn bring_up(tx: &DatabaseTransaction) -> Result<(), Fault> {
-    let newest = MIGRATIONS.len() as i32;
+    let newest = newest();
     let from = match found(tx).await? {
         Found::Nothing => 0,
         Found::Ours(version) => version,

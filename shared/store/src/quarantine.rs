@@ -66,12 +66,19 @@ impl WriteTx {
             .open_versions(changes.iter().map(|change| change.record.key))
             .await?;
         let mut rows = Rows::new(&QUARANTINE);
+        let mut again = Vec::new();
         for Aside { record, reason, from } in changes {
             if known.contains(&(record.key, record.hash)) {
+                again.push(record.hash.0.to_vec().into());
                 continue;
             }
             let channel = self.number_channel(record.channel).await?;
             rows.push(row(self.new_id(), channel, *from, reason.0, self.now(), record));
+        }
+        // What an earlier life of its sender's database sent as well counts as sent by this one.
+        let head = "UPDATE quarantine SET former = FALSE WHERE resolved_at IS NULL AND former AND hash IN ";
+        for (sql, values) in by_keys(self.conn().backend(), head, again) {
+            self.conn().execute(sql, values).await?;
         }
         rows.upsert(self.conn()).await
     }

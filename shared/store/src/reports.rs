@@ -12,7 +12,8 @@ impl Store {
     pub async fn read_reports(&self, noted: Vec<ReportSubject>) -> Result<ReportsRead, Fault> {
         let read = self.read("read reports", |tx| {
             Box::pin(async move {
-                let concerned = tx.has_moves_here().await? || tx.has_reports().await?;
+                let recovery = tx.recovery().await?;
+                let concerned = tx.has_moves_here().await? || tx.has_reports().await? || recovery.is_some();
                 Ok((tx.push_channels().await?, concerned))
             })
         });
@@ -27,7 +28,16 @@ impl Store {
             let noted = noted.clone();
             Box::pin(async move {
                 tx.reports_noted(&noted).await?;
+                if tx.recovery_holding_back().await?.is_some() {
+                    // Nothing is said until this site has its own stores back.
+                    return Ok(ReportsRead {
+                        open: true,
+                        ..ReportsRead::default()
+                    });
+                }
                 let mut read = tx.read_moves().await?;
+                read.reports
+                    .extend(tx.recovered().await?.map(SiteReport::Recovered));
                 let answers = tx.unnoted_answers().await?.into_iter();
                 read.reports.extend(answers.map(SiteReport::Answer));
                 let offers = tx.offers().await?.into_iter();
@@ -72,6 +82,7 @@ impl WriteTx {
             SiteReport::Answer(answer) => self.record_answer(peer, answer).await?,
             SiteReport::Offer(offer) => self.record_offer(peer, *offer).await?,
             SiteReport::Wish(wish) => self.record_wish(peer, wish).await?,
+            SiteReport::Recovered(life) => self.record_recovered(peer, life).await?,
         }
         let seq = match self.head.seq {
             seq if seq == before => 0,

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::channel::ChannelNumbers;
 use crate::connect::Pools;
 use crate::fault::worth_repeating;
+use crate::moves::Stood;
 use crate::trust::Trust;
 use crate::tx::{ReadTx, WriteTx};
 use crate::upkeep::Upkeep;
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub pools: Pools,
     pub deps: StoreDeps,
     pub numbers: ChannelNumbers,
+    pub stood: Stood,
     identity: RwLock<Identity>,
     head: watch::Sender<Seq>,
     upkeep: Option<Upkeep>,
@@ -78,6 +80,7 @@ impl Store {
             pools,
             deps,
             numbers: ChannelNumbers::default(),
+            stood: Stood::default(),
             identity: RwLock::new(identity),
             head,
             upkeep,

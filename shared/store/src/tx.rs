@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::channel::ChannelNumbers;
 use crate::fault::{damaged, database};
+use crate::moves::Stood;
 use crate::store::Inner;
 use crate::{StoreDeps, raw};
 
@@ -89,6 +90,7 @@ pub struct Queries {
     pub(crate) conn: TxConn,
     pub(crate) head: Head,
     pub(crate) numbers: ChannelNumbers,
+    pub(crate) stood: Stood,
     now: Timestamp,
 }
 
@@ -155,6 +157,7 @@ impl ReadTx {
                 conn,
                 head,
                 numbers: store.numbers.clone(),
+                stood: store.stood.clone(),
                 now,
             },
         })
@@ -214,6 +217,7 @@ impl WriteTx {
                 conn,
                 head,
                 numbers: store.numbers.clone(),
+                stood: store.stood.clone(),
                 now,
             },
             deps: store.deps.clone(),

@@ -158,8 +158,8 @@ pub enum Input<M> {
     PeerOpened(OpId, PeerState),
     /// What our chain says, after [`Effect::CheckLineage`] (satellite only).
     LineageChecked(OpId, LineageVerdict),
-    /// The incarnation is stored (satellite only).
-    IncarnationAdopted(OpId),
+    /// The incarnation is stored (satellite only); where the new life begins, if it goes on a feed that was.
+    IncarnationAdopted(OpId, Option<Checkpoint>),
     /// The lease is ours (primary only).
     LeaseGranted(OpId),
     /// A page, after [`Effect::ReadPage`].
@@ -198,10 +198,12 @@ pub enum Effect<M> {
     OpenPeer(OpId, Hello),
     /// Look the primary's checkpoint of our feed up in our chain (satellite only).
     CheckLineage(OpId, Option<Checkpoint>),
-    /// Store the incarnation that the primary assigned (satellite only).
-    AdoptIncarnation(OpId, Incarnation),
-    /// Take the site's lease for this session and store its incarnation (primary only).
-    GrantLease(OpId, Incarnation),
+    /// Store the incarnation that the primary assigned (satellite only). With a seq: begin a new life of this database
+    /// beyond it, and see that everything goes up that the primary may not know.
+    AdoptIncarnation(OpId, Incarnation, Option<Seq>),
+    /// Take the site's lease for this session and store its incarnation (primary only); with where its database's new life
+    /// begins, if it does: from then on no other is known, and the site is sent its own stores.
+    GrantLease(OpId, Incarnation, Option<Checkpoint>),
     /// Read.
     ReadPage(OpId, PageRequest),
     /// Apply in one transaction.

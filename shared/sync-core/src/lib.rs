@@ -9,6 +9,7 @@ mod effect;
 mod hash;
 mod message;
 mod part;
+mod recovery;
 mod session;
 #[cfg(feature = "simulator")]
 pub mod simulator;
@@ -27,6 +28,7 @@ pub use message::{
     Ack, ChannelAck, Hello, PrimaryMessage, Refused, ReportNoted, SatelliteMessage, Served, Welcome,
 };
 pub use part::{Batch, OwnerProof, Page, Part};
+pub use recovery::{LeftOver, OwnRecord, Reunion, Reunited, is_own_work};
 pub use session::{Mode, SessionLimits, primary, satellite};
 pub use store_move::{
     LoadFacts, MoveFacts, MoveWait, OwnSide, announced, answer, begun, called_off, judge_load, judge_move,

@@ -27,6 +27,8 @@ pub struct Hello {
     pub checkpoint: Option<Checkpoint>,
     /// Its cursors in the primary's channels.
     pub cursors: Vec<(Channel, Cursor)>,
+    /// Whether it asks to begin a new life: a person decided that this database, restored or copied, is the one that goes on.
+    pub recovers: bool,
 }
 
 /// A channel to serve, with what exists in it, so that progress is exact.
@@ -52,8 +54,10 @@ pub struct Welcome {
     pub software_version: String,
     /// Names this session in logs on both ends.
     pub session: u64,
-    /// Given to a database that has none.
+    /// Given to a database that has none, or that begins a new life.
     pub assigned_incarnation: Option<Incarnation>,
+    /// What is known of the feed that a new life goes on: it begins beyond this seq. Zero unless one begins.
+    pub resume_after: Seq,
     /// The satellite's feed as the primary last applied it.
     pub checkpoint: Option<Checkpoint>,
     /// The primary's cursors in this satellite's channels.
@@ -121,6 +125,8 @@ pub enum SatelliteMessage {
     LineageOk {
         /// Our incarnation, assigned or kept.
         incarnation: Incarnation,
+        /// Where a new life of our database begins, if one does.
+        begins: Option<Checkpoint>,
     },
     /// It is not: our database was restored or cloned.
     LineageBroken,

@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+pub mod backup;
 pub mod command;
 pub mod config;
 pub mod confirm;

@@ -16,6 +16,9 @@ pub trait SiteConfig: Serialize + DeserializeOwned + Default + Validate {
     /// Where everything is.
     fn data_dir(&self) -> &Path;
 
+    /// The database.
+    fn database(&self) -> &DatabaseSection;
+
     /// This server's certificate and authority.
     fn tls(&self) -> &TlsSection;
 

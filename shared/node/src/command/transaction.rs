@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use supplysync_model::{
-    Fault, ItemId, Kind, NameId, RecordKey, StockLineId, Store, StoreId, Transaction, TransactionId,
-    TransactionStatus,
+    Fault, FaultCode, ItemId, Kind, NameId, Reason, RecordKey, StockLineId, Store, StoreId, Transaction,
+    TransactionId, TransactionStatus,
 };
 use supplysync_record_codec::RecordBody;
 use supplysync_store::query::Versioned;
@@ -90,6 +90,7 @@ pub async fn confirm(
             let caller = caller.clone();
             Box::pin(async move {
                 let before = current(tx, id, expected).await?;
+                require_recovered(tx).await?;
                 let facts = facts(tx, before.store, Wanted::by_transaction(&before)).await?;
                 let act = act(tx, caller);
                 let effect = stock_rules::confirm(&before, &facts, act, || tx.new_id())?;
@@ -113,6 +114,7 @@ pub async fn finalise(
                 let before = current(tx, id, expected).await?;
                 let act = act(tx, caller);
                 let effect = if before.status == TransactionStatus::New {
+                    require_recovered(tx).await?;
                     let facts = facts(tx, before.store, Wanted::by_transaction(&before)).await?;
                     let confirmed = stock_rules::confirm(&before, &facts, act.clone(), || tx.new_id())?;
                     Effect {
@@ -167,6 +169,21 @@ async fn current(tx: &WriteTx, id: TransactionId, expected: Option<Etag>) -> Res
         return Err(kept::stale(key(id)));
     }
     Ok(found.value)
+}
+
+/// Stock moves only once a database that was restored from a backup has reached the primary: until then it may give out
+/// what was given out already. Who restored it may have decided otherwise.
+async fn require_recovered(tx: &WriteTx) -> Result<(), Fault> {
+    let recovery = tx.recovery().await?;
+    if recovery.is_none_or(|recovery| recovery.confirms || !recovery.holds_back()) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::RECOVERY_PENDING,
+        "this database was restored from a backup: nothing can be confirmed until it has taken back what the primary has, at \
+         its next session; if the primary can't be reached for long, restore it again with --allow-confirm",
+    ))
 }
 
 /// What must be looked up for a step.

@@ -7,6 +7,8 @@ use supplysync_model::{Fault, FaultCode, SyncId};
 use supplysync_store::Store;
 use supplysync_sync_core::{ApplyRequest, Direction, Effect, Input, OpId, PageRequest};
 
+use crate::recovery;
+
 /// On whose behalf.
 #[derive(Clone)]
 pub(super) struct Operations {
@@ -23,8 +25,11 @@ pub(super) struct Operations {
 pub(super) enum Work {
     OpenPeer(supplysync_sync_core::Hello),
     CheckLineage(Option<supplysync_model::Checkpoint>),
-    Adopt(supplysync_model::Incarnation),
-    GrantLease(supplysync_model::Incarnation),
+    Adopt(supplysync_model::Incarnation, Option<supplysync_model::Seq>),
+    GrantLease(
+        supplysync_model::Incarnation,
+        Option<supplysync_model::Checkpoint>,
+    ),
     Read(PageRequest),
     Apply(ApplyRequest),
     RecordAck(supplysync_sync_core::Ack),
@@ -42,8 +47,8 @@ pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
     Ok(match effect {
         Effect::OpenPeer(op, hello) => (op, Work::OpenPeer(hello)),
         Effect::CheckLineage(op, checkpoint) => (op, Work::CheckLineage(checkpoint)),
-        Effect::AdoptIncarnation(op, incarnation) => (op, Work::Adopt(incarnation)),
-        Effect::GrantLease(op, incarnation) => (op, Work::GrantLease(incarnation)),
+        Effect::AdoptIncarnation(op, incarnation, resume) => (op, Work::Adopt(incarnation, resume)),
+        Effect::GrantLease(op, incarnation, begins) => (op, Work::GrantLease(incarnation, begins)),
         Effect::ReadPage(op, request) => (op, Work::Read(request)),
         Effect::Apply(op, request) => (op, Work::Apply(request)),
         Effect::RecordAck(op, ack) => (op, Work::RecordAck(ack)),
@@ -84,15 +89,19 @@ impl Operations {
         Ok(match work {
             Work::OpenPeer(hello) => Input::PeerOpened(op, store.open_peer(&hello).await?),
             Work::CheckLineage(held) => Input::LineageChecked(op, store.check_lineage(held).await?),
-            Work::Adopt(incarnation) => {
+            Work::Adopt(incarnation, None) => {
                 store.adopt_incarnation(incarnation).await?;
-                Input::IncarnationAdopted(op)
+                Input::IncarnationAdopted(op, None)
             }
-            Work::GrantLease(incarnation) => {
+            Work::Adopt(incarnation, Some(resume_after)) => {
+                let begins = store.begin_life(incarnation, resume_after).await?;
+                Input::IncarnationAdopted(op, Some(begins))
+            }
+            Work::GrantLease(incarnation, begins) => {
                 let session = self
                     .session
                     .ok_or_else(|| Fault::internal("a satellite's session asked for a lease"))?;
-                let grant = store.grant_lease(self.peer, session, incarnation).await?;
+                let grant = store.grant_lease(self.peer, session, incarnation, begins).await?;
                 self.grant.store(grant, Ordering::Release);
                 Input::LeaseGranted(op)
             }
@@ -106,7 +115,11 @@ impl Operations {
                 store.forget_channels(channels).await?;
                 Input::Forgotten(op)
             }
-            Work::ReadReports(noted) => Input::ReportsRead(op, store.read_reports(noted).await?),
+            Work::ReadReports(noted) => {
+                // Whatever may have been the last of a recovery is followed by this.
+                recovery::settle(store).await?;
+                Input::ReportsRead(op, store.read_reports(noted).await?)
+            }
             Work::RecordReport(report) => {
                 let noted = store.record_report(self.peer, self.session, report).await?;
                 Input::ReportRecorded(op, noted)
@@ -120,8 +133,8 @@ impl Work {
         match self {
             Work::OpenPeer(_) => "open peer",
             Work::CheckLineage(_) => "check lineage",
-            Work::Adopt(_) => "adopt incarnation",
-            Work::GrantLease(_) => "grant lease",
+            Work::Adopt(..) => "adopt incarnation",
+            Work::GrantLease(..) => "grant lease",
             Work::Read(request) => match request.direction {
                 Direction::Push => "read for push",
                 Direction::Pull => "read for pull",

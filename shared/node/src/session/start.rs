@@ -164,6 +164,7 @@ pub async fn run_satellite(
             head: state.head,
             checkpoint: state.checkpoint,
             cursors: state.cursors,
+            recovers: state.recovers,
         };
         let driver = Driver {
             machine: satellite::Session::new(satellite::Setup {

@@ -24,14 +24,17 @@ pub(super) struct Judged<'a> {
     pub duplicates: u64,
 }
 
-/// Work of this site in the way of what its owner sends.
-pub(super) struct LocalWork(Record);
+/// Work of this site in the way of what its owner sends, and why it can't stay.
+pub(super) struct LocalWork {
+    pub record: Record,
+    pub reason: Reason,
+}
 
 impl LocalWork {
     pub(super) fn change(&self, here: SyncId) -> Aside<'_> {
         Aside {
-            record: &self.0,
-            reason: Reason::STALE_EPOCH,
+            record: &self.record,
+            reason: self.reason,
             from: here,
         }
     }
@@ -44,6 +47,7 @@ impl WriteTx {
         assignments: &BTreeMap<StoreId, Assignment>,
         held: &HashMap<RecordKey, Held>,
         leftovers: &[(RecordKey, Held)],
+        recovering: bool,
     ) -> Result<Judged<'a>, Fault> {
         let request = &batch.request;
         let channels = self.channels_of(held.values().map(|held| held.channel)).await?;
@@ -58,7 +62,9 @@ impl WriteTx {
         for (part, bodies) in request.parts.iter().zip(&batch.bodies) {
             let assignment = part.channel.store().and_then(|store| assignments.get(&store));
             if is_own(request, here, assignment) {
-                judged.duplicates += part.records.len() as u64;
+                if !recovering {
+                    judged.duplicates += part.records.len() as u64;
+                }
                 continue;
             }
             for (record, body) in part.records.iter().zip(bodies) {
@@ -99,7 +105,7 @@ impl WriteTx {
         let here = self.sync_id();
         let own: Vec<_> = replaced
             .into_iter()
-            .filter(|(_, old)| old.origin_site == here)
+            .filter(|(_, old)| old.origin_site == here && old.revision == old.seq)
             .collect();
         if own.is_empty() {
             return Ok(Vec::new());
@@ -116,7 +122,11 @@ impl WriteTx {
             .filter(|(_, old)| old.seq > seen(old.channel))
             .map(|(key, _)| *key);
         let found = held::whole(self.conn(), unseen).await?;
-        Ok(found.into_iter().map(LocalWork).collect())
+        let work = found.into_iter().map(|record| LocalWork {
+            record,
+            reason: Reason::STALE_EPOCH,
+        });
+        Ok(work.collect())
     }
 }
 
@@ -159,7 +169,7 @@ fn verdict(
 }
 
 /// What the verdicts look at: everything but the body.
-fn without_body(key: RecordKey, held: &Held, channel: Channel) -> Record {
+pub(super) fn without_body(key: RecordKey, held: &Held, channel: Channel) -> Record {
     Record {
         key,
         channel,

@@ -3,6 +3,7 @@
 mod judge;
 mod position;
 mod range;
+mod reunite;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -47,13 +48,25 @@ impl WriteTx {
         let (assignments, moved) = self.assignments_of(batch).await?;
         let positions = self.positions(request, &assignments).await?;
         let held = self.held_before(request).await?;
-        let leftovers = self.leftovers(request, &assignments).await?;
+        let recovery = self.recovery_of(request).await?;
+        let mut leftovers = self.leftovers(request, &assignments).await?;
+        let judged = self.judge(batch, &assignments, &held, &leftovers, recovery.is_some());
         let Judged {
-            apply,
-            refused,
-            local,
-            duplicates,
-        } = self.judge(batch, &assignments, &held, &leftovers).await?;
+            mut apply,
+            mut refused,
+            mut local,
+            mut duplicates,
+        } = judged.await?;
+        let mut renew = Vec::new();
+        if let Some(recovery) = &recovery {
+            let back = self.take_back(batch, &assignments, &held, recovery).await?;
+            apply.extend(back.apply);
+            refused.extend(back.refused);
+            local.extend(back.local);
+            leftovers.extend(back.gone);
+            duplicates += back.duplicates;
+            renew = back.renew;
+        }
         let here = self.sync_id();
         let aside: Vec<_> = refused
             .iter()
@@ -69,6 +82,9 @@ impl WriteTx {
         self.vanish(&leftovers, &mut deltas).await?;
         self.land(&landings, &held, &mut deltas).await?;
         deltas.store(self.conn()).await?;
+        for (keys, epoch) in renew {
+            self.renew(keys, epoch).await?;
+        }
         let applied: Vec<_> = apply.iter().map(|(record, _)| record.key).collect();
         self.supersede(request.peer, &applied).await?;
         self.hands_changed(&moved).await?;
@@ -79,6 +95,9 @@ impl WriteTx {
         let (channels, comparisons) = self.advance(request, positions, &assignments).await?;
         if request.direction == Direction::Push {
             self.advance_moves().await?;
+        }
+        if let Some(recovery) = &recovery {
+            self.advance_recovery(recovery).await?;
         }
         self.extend().await?;
         Ok(ApplyOutcome {
@@ -115,7 +134,8 @@ impl WriteTx {
             let before = before.get(&now.store)?;
             (before != *now).then(|| (before.clone(), (*now).clone()))
         });
-        let moved = moved.collect();
+        let moved: Vec<(Assignment, Assignment)> = moved.collect();
+        moved.iter().for_each(|(before, _)| self.stood.learn(before));
         assignments.extend(news.into_iter().map(|now| (now.store, now.clone())));
         Ok((assignments, moved))
     }

@@ -133,9 +133,9 @@ impl WriteTx {
     ) -> Result<Digest, Fault> {
         let sql = "SELECT q.kind, q.record_id, q.hash, q.deleted, r.hash, r.deleted FROM quarantine q \
                    LEFT JOIN record r ON r.kind = q.kind AND r.id = q.record_id AND r.channel = q.channel \
-                   WHERE q.resolved_at IS NULL AND q.channel = $1 AND q.from_site = $2 \
+                   WHERE q.resolved_at IS NULL AND NOT q.former AND q.channel = $1 AND q.from_site = $2 \
                    AND (q.kind, q.record_id) > ($3, $4) AND NOT EXISTS (SELECT 1 FROM quarantine n \
-                   WHERE n.resolved_at IS NULL AND n.channel = q.channel AND n.kind = q.kind \
+                   WHERE n.resolved_at IS NULL AND NOT n.former AND n.channel = q.channel AND n.kind = q.kind \
                    AND n.record_id = q.record_id AND n.from_site = q.from_site \
                    AND (n.epoch, n.revision, n.id) > (q.epoch, q.revision, q.id)) \
                    ORDER BY q.kind, q.record_id LIMIT $5";

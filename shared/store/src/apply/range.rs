@@ -10,7 +10,7 @@ use crate::WriteTx;
 use crate::held::{self, Held};
 
 /// Records looked at a time.
-const PAGE: usize = 2_500;
+pub(super) const PAGE: usize = 2_500;
 
 impl WriteTx {
     /// What is held in the ranges that this batch replaces and does not come in it.
@@ -48,7 +48,7 @@ impl WriteTx {
 }
 
 /// The range of keys that a part replaces: exclusive below, inclusive above, `None` for no bound; or no range at all.
-fn range(part: &Part) -> Option<(Option<RecordKey>, Option<RecordKey>)> {
+pub(super) fn range(part: &Part) -> Option<(Option<RecordKey>, Option<RecordKey>)> {
     let after = match part.from {
         None => None,
         Some(Cursor::Loading { last, .. }) => last,

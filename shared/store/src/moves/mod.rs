@@ -8,10 +8,12 @@ mod keep;
 mod list;
 mod load;
 mod start;
+mod stood;
 mod tenure;
 
 pub use keep::MoveOrder;
 pub use list::{MoveRecord, MoveState};
+pub(crate) use stood::Stood;
 
 /// The tables of moves. `BLOB` is `BYTEA` on PostgreSQL.
 pub(crate) const SCHEMA: &[&str] = &[

@@ -28,10 +28,12 @@ impl Queries {
             .collect();
         let moved = MoveState::Moved.number().unwrap_or_default();
         let head = format!(
-            "SELECT store_id, version, from_site, released FROM store_move WHERE outcome = {moved} AND store_id IN "
+            "SELECT m.store_id, m.version, m.from_site, m.released FROM store_move m WHERE m.outcome = {moved} \
+             AND m.ended_at > COALESCE((SELECT p.life_began_at FROM peer p WHERE p.site = m.from_site), 0) \
+             AND m.store_id IN "
         );
         let keys = given.keys().map(|store| code::bytes(store.to_bytes())).collect();
-        // The last move of each.
+        // The last move of each; what another life of a site's database held says nothing of this one.
         let mut last: HashMap<StoreId, (i64, SyncId, Option<StoreTotals>)> = HashMap::new();
         for (sql, values) in by_keys(self.conn().backend(), &head, keys) {
             for row in self.conn().rows(sql, values).await? {
@@ -57,12 +59,16 @@ impl Queries {
         let Some(given) = assignment.hand_over.filter(|_| assignment.site != self.sync_id()) else {
             return Ok(None);
         };
+        let equal = self.holds(channel, given.totals.of(channel)).await?;
+        Ok(equal.then_some(given.seq))
+    }
+
+    async fn holds(&self, channel: Channel, total: Digest) -> Result<bool, Fault> {
         let held = match self.channel_number(channel).await? {
             Some(number) => self.channel_digest(number).await?,
             None => Digest::default(),
         };
-        let equal = held == given.totals.of(channel);
-        Ok(equal.then_some(given.seq))
+        Ok(held == total)
     }
 
     /// Where a part may begin though this site has no cursor in its channel (satellite); `assignments` hold what the batch
@@ -83,6 +89,13 @@ impl Queries {
             if stands == part.from {
                 return Ok(stands);
             }
+        }
+        // What the Hello went by may have been overtaken by an earlier batch.
+        if let Some(Cursor::Following { seq }) = part.from
+            && let Some(total) = self.stood.at(part.channel, seq)
+            && self.holds(part.channel, total).await?
+        {
+            return Ok(part.from);
         }
         Ok(None)
     }

@@ -96,7 +96,7 @@ impl Queries {
         let numbers: Vec<_> = totals.values().map(|total| total.number).collect();
         let seen =
             cursor::of_channels(self.conn(), SyncId::PRIMARY, Direction::Push, numbers.clone()).await?;
-        let sql = "SELECT 1 FROM record WHERE channel = $1 AND seq > $2 AND origin_site = $3 LIMIT 1";
+        let sql = "SELECT 1 FROM record WHERE channel = $1 AND seq > $2 AND origin_site = $3 AND revision = seq LIMIT 1";
         for number in numbers {
             let seen = match seen.get(&number) {
                 Some(Cursor::Following { seq }) => *seq,

@@ -60,7 +60,8 @@ impl Queries {
         let mut bounds = "r.channel = $1 AND r.seq > $2".to_owned();
         let mut values = vec![number.into(), (seq as i64).into()];
         if source.direction == Direction::Push {
-            bounds.push_str(" AND r.origin_site = $3");
+            // What came back from the primary keeps the number that it was written with.
+            bounds.push_str(" AND r.origin_site = $3 AND r.revision = r.seq");
             values.push(i32::from(self.sync_id().get()).into());
         }
         let (last, rest) = self.fitting(&bounds, "r.seq", &values, room).await?;

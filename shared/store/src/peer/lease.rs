@@ -1,7 +1,7 @@
 //! The lease: the right of one session at a time to speak for a site.
 
 use futures::FutureExt;
-use supplysync_model::{Channel, Fault, FaultCode, Incarnation, Reason, SyncId};
+use supplysync_model::{Channel, Checkpoint, Fault, FaultCode, Incarnation, Reason, SyncId};
 use supplysync_sync_core::Direction;
 
 use crate::cursor::direction_number;
@@ -10,16 +10,17 @@ use crate::projection::raw::by_keys;
 use crate::{Queries, Store, WriteTx};
 
 impl Store {
-    /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation. The number of this
-    /// grant: of two grants to one site the later has the higher.
+    /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation; with where a new life
+    /// of its database begins, if it does. The number of this grant: of two grants to one site the later has the higher.
     pub async fn grant_lease(
         &self,
         site: SyncId,
         session: u64,
         incarnation: Incarnation,
+        begins: Option<Checkpoint>,
     ) -> Result<u64, Fault> {
         self.write("grant lease", move |tx| {
-            tx.grant_lease(site, session, incarnation).boxed()
+            tx.grant_lease(site, session, incarnation, begins).boxed()
         })
         .await
     }
@@ -49,7 +50,12 @@ impl Store {
         self.write("forget channels", move |tx| {
             let channels = channels.clone();
             async move {
-                tx.date_copies(&channels).await?;
+                // What is active here and was loaded back is no copy.
+                let own = tx.stores_of_site(tx.sync_id()).await?;
+                let copies = channels.iter().copied();
+                let copies =
+                    copies.filter(|channel| channel.store().is_none_or(|store| !own.contains(&store)));
+                tx.date_copies(&copies.collect::<Vec<_>>()).await?;
                 tx.forget_cursors(SyncId::PRIMARY, &channels).await
             }
             .boxed()
@@ -87,6 +93,7 @@ impl WriteTx {
         site: SyncId,
         session: u64,
         incarnation: Incarnation,
+        begins: Option<Checkpoint>,
     ) -> Result<u64, Fault> {
         let number = i32::from(site.get());
         let sql = "INSERT INTO session_lease (site, session, granted_at, grants) VALUES ($1, $2, $3, 1) \
@@ -108,6 +115,9 @@ impl WriteTx {
             self.now().0.into(),
         ];
         self.conn().execute(sql, values).await?;
+        if let Some(begins) = begins {
+            self.know_new_life(site, begins).await?;
+        }
         Ok(grant)
     }
 
@@ -124,7 +134,7 @@ impl WriteTx {
     }
 
     /// Deletes the cursors of what the primary sends, between this site and a peer.
-    async fn forget_cursors(&mut self, peer: SyncId, channels: &[Channel]) -> Result<(), Fault> {
+    pub(crate) async fn forget_cursors(&mut self, peer: SyncId, channels: &[Channel]) -> Result<(), Fault> {
         let totals = self.channel_totals(channels).await?;
         let numbers = totals.values().map(|total| total.number.into()).collect();
         let head = format!(

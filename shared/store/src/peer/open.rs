@@ -29,6 +29,8 @@ pub struct HelloState {
     pub cursors: Vec<(Channel, Cursor)>,
     /// The channels to push, in rank order.
     pub push: Vec<Channel>,
+    /// Whether a new life is asked for.
+    pub recovers: bool,
 }
 
 impl Store {
@@ -56,6 +58,14 @@ impl Queries {
     async fn hello_state(&self, site_name: String) -> Result<HelloState, Fault> {
         let stores = self.stores_of_site(self.sync_id()).await?;
         let mut cursors = self.positions(SyncId::PRIMARY, Direction::Pull).await?;
+        let recovers = self
+            .recovery()
+            .await?
+            .is_some_and(|recovery| recovery.asks_for_life());
+        if recovers {
+            // They are loaded back from the beginning.
+            cursors.retain(|(channel, _)| channel.store().is_none_or(|store| !stores.contains(&store)));
+        }
         cursors.extend(self.hand_over_cursors(&cursors).await?);
         Ok(HelloState {
             sync_id: self.sync_id(),
@@ -66,6 +76,7 @@ impl Queries {
             checkpoint: self.peer(SyncId::PRIMARY).await?.checkpoint,
             cursors,
             push: self.push_channels().await?,
+            recovers,
         })
     }
 

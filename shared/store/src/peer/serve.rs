@@ -40,13 +40,19 @@ impl Store {
 
 impl Queries {
     /// The channels that a site is served, in rank order, with what is in them: master data, what only it must know,
-    /// the copies granted to it, and what is on its way to it. What is active on the site itself it owns, and pushes.
+    /// the copies granted to it, and what is on its way to it. What is active on the site itself it owns, and pushes;
+    /// only while it recovers is it sent that.
     pub async fn served_channels(&self, site: SyncId) -> Result<Vec<Served>, Fault> {
         let mut channels = vec![Channel::Master, Channel::Site(site)];
         let copies = self.stores_served(site).await?;
         let starts = self.starts_for(site, &copies).await?;
         channels.extend(copies.into_iter().flat_map(Channel::of_store));
+        if self.is_recovering(site).await? {
+            let own = self.stores_of_site(site).await?;
+            channels.extend(own.into_iter().flat_map(Channel::of_store));
+        }
         channels.sort_unstable();
+        channels.dedup();
         let totals = self.channel_totals(&channels).await?;
         let served = channels.into_iter().map(|channel| {
             let total = totals.get(&channel);
@@ -61,8 +67,11 @@ impl Queries {
     }
 
     /// The channels of the stores assigned to this site, and of those that it lost while work of it was on its way; in
-    /// rank order: all stock, then all history.
+    /// rank order: all stock, then all history. None while this site recovers: what it has may be of another past.
     pub async fn push_channels(&self) -> Result<Vec<Channel>, Fault> {
+        if self.recovery_holding_back().await?.is_some() {
+            return Ok(Vec::new());
+        }
         let mut stores = self.stores_of_site(self.sync_id()).await?;
         stores.extend(self.lost_stores().await?);
         let mut channels: Vec<_> = stores.into_iter().flat_map(Channel::of_store).collect();

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-use supplysync_model::{Amount, Channel, Fault, Kind, Record, RecordKey, StoreId, TransactionStatus};
+use supplysync_model::{Amount, Channel, Fault, Kind, Record, RecordKey, StoreId};
 use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::record_hash;
 
 use super::column;
 use super::cursors::CursorRow;
 use crate::held::record_id;
-use crate::projection::code::{self, status_number};
+use crate::projection::code;
 use crate::projection::{RECORD_COLUMNS, is_gone, is_projected, stored_record};
 use crate::{Etag, NotKept, Queries};
 
@@ -303,28 +303,10 @@ impl Queries {
         lines: &[(Vec<u8>, i64)],
         findings: &mut Findings,
     ) -> Result<(), Fault> {
-        let marks: Vec<_> = (2..lines.len() + 2).map(|number| format!("${number}")).collect();
-        let sql = format!(
-            "SELECT l.stock_line_id, t.transaction_type, CAST(SUM(l.packs) AS BIGINT) \
-             FROM stock_transaction_line l JOIN stock_transaction t ON t.id = l.transaction_id \
-             WHERE t.status >= $1 AND l.stock_line_id IN ({}) GROUP BY l.stock_line_id, t.transaction_type",
-            marks.join(", ")
-        );
-        let mut values = vec![status_number(TransactionStatus::Confirmed).into()];
-        values.extend(lines.iter().map(|(id, _)| sea_orm::Value::from(id.clone())));
-        let mut moved: HashMap<Vec<u8>, i64> = HashMap::new();
-        for row in self.conn().rows(sql, values).await? {
-            let packs: i64 = column(&row, 2)?;
-            let adds = code::transaction_type(column(&row, 1)?)?.adds_stock();
-            let sum = moved.entry(column(&row, 0)?).or_default();
-            *sum = if adds {
-                sum.saturating_add(packs)
-            } else {
-                sum.saturating_sub(packs)
-            };
-        }
+        let ids: Vec<_> = lines.iter().map(|(id, _)| id.clone()).collect();
+        let moved = self.movements(&ids).await?;
         for (id, total) in lines {
-            let sum = moved.get(id).copied().unwrap_or(0);
+            let sum = moved.get(id).map_or(0, |moved| moved.total);
             if sum != *total {
                 let key = RecordKey {
                     kind: Kind::STOCK_LINE,

@@ -163,8 +163,8 @@ impl Queries {
                    COUNT(DISTINCT CASE WHEN r.deleted IS NOT NULL AND NOT r.deleted THEN q.record_id END) \
                    FROM quarantine q \
                    LEFT JOIN record r ON r.kind = q.kind AND r.id = q.record_id AND r.channel = q.channel \
-                   WHERE q.resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM quarantine n \
-                   WHERE n.resolved_at IS NULL AND n.channel = q.channel AND n.kind = q.kind \
+                   WHERE q.resolved_at IS NULL AND NOT q.former AND NOT EXISTS (SELECT 1 FROM quarantine n \
+                   WHERE n.resolved_at IS NULL AND NOT n.former AND n.channel = q.channel AND n.kind = q.kind \
                    AND n.record_id = q.record_id AND n.from_site = q.from_site \
                    AND (n.epoch, n.revision, n.id) > (q.epoch, q.revision, q.id)){among} \
                    GROUP BY q.channel, q.from_site"

@@ -113,7 +113,8 @@ impl Records for Model {
     }
 
     async fn apply(&self, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
-        self.store.borrow_mut().apply(self.moment(), request)
+        let applied = self.store.borrow_mut().apply(self.moment(), request);
+        applied.map(|(outcome, _)| outcome)
     }
 
     async fn page(&self, request: PageRequest) -> Result<Page, Fault> {
@@ -136,8 +137,27 @@ impl Records for Model {
     async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation) {
         self.store
             .borrow_mut()
-            .grant_lease(self.moment(), site, session, incarnation);
+            .grant_lease(self.moment(), site, session, incarnation, None);
     }
+
+    async fn lease_life(&self, site: SyncId, session: u64, begins: Checkpoint) {
+        let life = begins.incarnation;
+        self.store
+            .borrow_mut()
+            .grant_lease(self.moment(), site, session, life, Some(begins));
+    }
+
+    async fn recover(&self, backup: Option<Seq>) {
+        self.store.borrow_mut().recover(self.moment(), backup);
+    }
+
+    async fn begin_life(&self, life: Incarnation, resume_after: Seq) -> Checkpoint {
+        let moment = self.moment();
+        let begun = self.store.borrow_mut().begin_life(moment, life, resume_after);
+        begun.unwrap().0
+    }
+
+    async fn settled(&self) {}
 
     async fn forget(&self, channels: Vec<Channel>) {
         self.store.borrow_mut().forget_channels(self.moment(), &channels);
@@ -161,7 +181,7 @@ impl Records for Model {
     }
 
     async fn read_reports(&self) -> ReportsRead {
-        self.store.borrow_mut().read_reports(self.moment())
+        self.store.borrow_mut().read_reports(self.moment(), &[])
     }
 
     async fn abort(&self, store: StoreId) -> bool {

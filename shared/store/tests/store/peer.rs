@@ -179,7 +179,7 @@ async fn a_database_is_given_an_incarnation_once(bed: impl Database) {
     assert_eq!(reason(refused), "SATELLITE_LINEAGE_BROKEN");
     world
         .primary
-        .grant_lease(site(2), 99, incarnation(2))
+        .grant_lease(site(2), 99, incarnation(2), None)
         .await
         .unwrap();
     assert_eq!(world.primary.lease_holder(site(2)).await.unwrap(), Some(99));
@@ -203,7 +203,7 @@ async fn another_life_of_a_database_starts_clean(bed: impl Database) {
     let before = verdicts().await;
     world
         .primary
-        .grant_lease(site(3), 8, incarnation(3))
+        .grant_lease(site(3), 8, incarnation(3), None)
         .await
         .unwrap();
     assert_eq!(verdicts().await, before, "the same life goes on");
@@ -214,7 +214,7 @@ async fn another_life_of_a_database_starts_clean(bed: impl Database) {
         .unwrap();
     world
         .primary
-        .grant_lease(site(3), 9, incarnation(3))
+        .grant_lease(site(3), 9, incarnation(3), None)
         .await
         .unwrap();
     assert_eq!(
@@ -231,6 +231,7 @@ async fn another_life_of_a_database_starts_clean(bed: impl Database) {
                 counter: 2,
                 random: 3,
             },
+            None,
         )
         .await
         .unwrap();

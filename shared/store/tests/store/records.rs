@@ -34,6 +34,14 @@ pub trait Records {
     async fn acknowledge(&self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault>;
     async fn adopt(&self, incarnation: Incarnation);
     async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation);
+    /// Takes the lease for a new life of a site's database.
+    async fn lease_life(&self, site: SyncId, session: u64, begins: Checkpoint);
+    /// Declares that this database, put back or copied, goes on; with the head of the backup if it is known.
+    async fn recover(&self, backup: Option<Seq>);
+    /// Begins a new life beyond a seq.
+    async fn begin_life(&self, life: Incarnation, resume_after: Seq) -> Checkpoint;
+    /// Stock and numbers are right again.
+    async fn settled(&self);
     async fn forget(&self, channels: Vec<Channel>);
     async fn head(&self) -> Checkpoint;
     async fn served(&self, site: SyncId) -> Vec<Served>;
@@ -106,6 +114,7 @@ pub fn hello(site: SyncId) -> Hello {
         head: None,
         checkpoint: None,
         cursors: Vec::new(),
+        recovers: false,
     }
 }
 
@@ -139,7 +148,26 @@ impl Records for Store {
     }
 
     async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation) {
-        self.grant_lease(site, session, incarnation).await.unwrap();
+        self.grant_lease(site, session, incarnation, None).await.unwrap();
+    }
+
+    async fn lease_life(&self, site: SyncId, session: u64, begins: Checkpoint) {
+        self.grant_lease(site, session, begins.incarnation, Some(begins))
+            .await
+            .unwrap();
+    }
+
+    async fn recover(&self, backup: Option<Seq>) {
+        self.ask_recovery(backup, false).await.unwrap();
+    }
+
+    async fn begin_life(&self, life: Incarnation, resume_after: Seq) -> Checkpoint {
+        Store::begin_life(self, life, resume_after).await.unwrap()
+    }
+
+    async fn settled(&self) {
+        let settled = self.write("settled", |tx| async move { tx.recovery_settled().await }.boxed());
+        settled.await.unwrap();
     }
 
     async fn forget(&self, channels: Vec<Channel>) {

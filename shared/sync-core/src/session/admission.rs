@@ -1,15 +1,17 @@
 //! Who may speak for a site (P10): protocol, identity, lineage. Judged by the primary, in words for a person.
 
 use supplysync_model::limits::PROTOCOL_VERSION;
-use supplysync_model::{Checkpoint, Incarnation, Reason, SyncId};
+use supplysync_model::{Checkpoint, Incarnation, Reason, Seq, SyncId};
 
-use crate::{Hello, LineageVerdict, PeerState, Refused};
+use crate::{Cursor, Hello, LineageVerdict, PeerState, Refused};
 
 /// A satellite that may go on.
 pub(crate) struct Admission {
     pub(crate) incarnation: Incarnation,
     /// Whether it has just been given.
     pub(crate) assigned: bool,
+    /// The seq beyond which a new life of the satellite's database goes on, if one begins.
+    pub(crate) resume_after: Option<Seq>,
 }
 
 /// What can be judged without the store: the protocol, and that the Hello is the certificate's.
@@ -39,6 +41,13 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
     if state.lineage == LineageVerdict::Broken {
         return Err(primary_broken());
     }
+    if hello.recovers {
+        return Ok(Admission {
+            incarnation: state.fresh_incarnation,
+            assigned: true,
+            resume_after: Some(furthest(state)),
+        });
+    }
     let known = heard_of(state);
     let Some(incarnation) = hello.incarnation else {
         // An empty database where we have already heard of this site's feed: it was replaced.
@@ -48,6 +57,7 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
             Ok(Admission {
                 incarnation: state.fresh_incarnation,
                 assigned: true,
+                resume_after: None,
             })
         };
     };
@@ -64,7 +74,18 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
     Ok(Admission {
         incarnation,
         assigned: false,
+        resume_after: None,
     })
+}
+
+/// The highest seq of the satellite's feed that we know of, from whichever life of its database.
+fn furthest(state: &PeerState) -> Seq {
+    let passed = state.cursors.iter().map(|(_, cursor)| match cursor {
+        Cursor::Following { seq } => *seq,
+        Cursor::Loading { head, .. } => *head,
+    });
+    let heard = state.checkpoint.map_or(0, |heard| heard.seq);
+    passed.fold(heard, Seq::max)
 }
 
 /// The point of the satellite's feed that we know, if there is anything in it.
@@ -86,8 +107,9 @@ pub(crate) fn suspect(refused: &Refused, satellite: SyncId) -> Option<SyncId> {
 /// The satellite's database is not the one that we know.
 pub(crate) fn satellite_broken(site: SyncId) -> Refused {
     let message = format!(
-        "the database of site {site} was restored from a backup or copied: it is not the one that was last in step; \
-         its users can go on working, nothing is exchanged until an administrator decides which database is right"
+        "the database of site {site} is not the one that was last in step: it was restored from a backup or copied, or \
+         another of this site was; its users can go on working, nothing is exchanged. On the server that is to go on, \
+         stop the program and type `satellite-svc recover`"
     );
     Refused::new(Reason::SATELLITE_LINEAGE_BROKEN, message)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use supplysync_model::limits::PROTOCOL_VERSION;
-use supplysync_model::{Channel, Incarnation, Reason, Seq, SyncId, Timestamp};
+use supplysync_model::{Channel, Checkpoint, Incarnation, Reason, Seq, SyncId, Timestamp};
 
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, Mode, OpId, PeerState, PrimaryMessage, Refused, Report,
@@ -62,6 +62,9 @@ struct Guest {
     hello: Hello,
     state: PeerState,
     incarnation: Incarnation,
+    /// Beyond which seq a new life of its database begins, if it does; then, where it has begun.
+    resume_after: Option<Seq>,
+    begins: Option<Checkpoint>,
 }
 
 impl Session {
@@ -182,8 +185,8 @@ impl Session {
             (Phase::Unconnected, _) => Err(End::Violation("a message came before the stream")),
             (_, SatelliteMessage::Heartbeat) => Ok(()),
             (Phase::AwaitingHello, SatelliteMessage::Hello(hello)) => self.hello(hello, effects),
-            (Phase::Welcomed(_), SatelliteMessage::LineageOk { incarnation }) => {
-                self.lineage_ok(incarnation, effects)
+            (Phase::Welcomed(_), SatelliteMessage::LineageOk { incarnation, begins }) => {
+                self.lineage_ok(incarnation, begins, effects)
             }
             (Phase::Welcomed(_), SatelliteMessage::LineageBroken) => {
                 let site = self.setup.certified;
@@ -205,8 +208,13 @@ impl Session {
         Ok(())
     }
 
-    fn lineage_ok(&mut self, incarnation: Incarnation, effects: &mut Effects) -> Result<(), End> {
-        let Phase::Welcomed(guest) = std::mem::replace(&mut self.phase, Phase::AwaitingHello) else {
+    fn lineage_ok(
+        &mut self,
+        incarnation: Incarnation,
+        begins: Option<Checkpoint>,
+        effects: &mut Effects,
+    ) -> Result<(), End> {
+        let Phase::Welcomed(mut guest) = std::mem::replace(&mut self.phase, Phase::AwaitingHello) else {
             return Err(End::Violation("a message came out of order"));
         };
         if guest.incarnation != incarnation {
@@ -214,8 +222,19 @@ impl Session {
                 "the satellite took another incarnation than it was given",
             ));
         }
+        let as_told = match (guest.resume_after, begins) {
+            (None, None) => true,
+            (Some(after), Some(begins)) => begins.incarnation == incarnation && begins.seq > after,
+            _ => false,
+        };
+        if !as_told {
+            return Err(End::Violation(
+                "the satellite's new life does not begin where it was told to",
+            ));
+        }
+        guest.begins = begins;
         let op = self.ops.next();
-        effects.push(Effect::GrantLease(op, incarnation));
+        effects.push(Effect::GrantLease(op, incarnation, begins));
         self.phase = Phase::Leasing(op, guest);
         Ok(())
     }
@@ -245,6 +264,7 @@ impl Session {
                 let op = self.ops.next();
                 let mut hello = guest.hello.clone();
                 hello.incarnation = Some(guest.incarnation);
+                hello.recovers = false;
                 effects.push(Effect::OpenPeer(op, hello));
                 self.phase = Phase::Confirming(op, guest);
                 Ok(())
@@ -267,6 +287,7 @@ impl Session {
         let Admission {
             incarnation,
             assigned,
+            resume_after,
         } = admission::admit(&hello, &state).map_err(|refusal| {
             if let Some(site) = admission::suspect(&refusal, self.setup.certified) {
                 effects.push(Effect::Report(Report::LineageBroken { site }));
@@ -278,7 +299,8 @@ impl Session {
             software_version: self.setup.software_version.clone(),
             session: self.setup.session,
             assigned_incarnation: assigned.then_some(incarnation),
-            checkpoint: admission::heard_of(&state),
+            resume_after: resume_after.unwrap_or(0),
+            checkpoint: admission::heard_of(&state).filter(|_| resume_after.is_none()),
             cursors: state.cursors.clone(),
             serve: state.serve.clone(),
             mismatches: state.mismatches.clone(),
@@ -287,6 +309,8 @@ impl Session {
             hello,
             state,
             incarnation,
+            resume_after,
+            begins: None,
         }));
         Ok(())
     }
@@ -297,7 +321,8 @@ impl Session {
             return Err(refused(refusal));
         }
         let same_cursors = sorted(&guest.state.cursors) == sorted(&state.cursors);
-        if guest.state.checkpoint != state.checkpoint || !same_cursors {
+        let judged = guest.begins.or(guest.state.checkpoint);
+        if judged != state.checkpoint || !same_cursors {
             return Err(End::Close(CloseReason::Fenced));
         }
         effects.push(Effect::Send(PrimaryMessage::Ready));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use supplysync_model::limits::PROTOCOL_VERSION;
-use supplysync_model::{Channel, Incarnation, Reason, SyncId, Timestamp};
+use supplysync_model::{Channel, Checkpoint, Incarnation, Reason, SyncId, Timestamp};
 
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, LineageVerdict, Mode, OpId, PrimaryMessage, Refused,
@@ -231,8 +231,10 @@ impl Session {
             ));
         }
         let incarnation = match (hello.incarnation, welcome.assigned_incarnation) {
+            (_, None) if hello.recovers => return Err(End::Violation("no new life was assigned")),
             (Some(own), None) => own,
             (None, Some(assigned)) => assigned,
+            (Some(_), Some(assigned)) if hello.recovers => assigned,
             (Some(_), Some(_)) => return Err(End::Violation("a second incarnation was assigned")),
             (None, None) => return Err(End::Violation("no incarnation was assigned")),
         };
@@ -279,8 +281,8 @@ impl Session {
             (Phase::Checking(op, greeted), Input::LineageChecked(done, verdict)) if op == done => {
                 self.lineage_checked(greeted, verdict, effects)
             }
-            (Phase::Adopting(op, greeted), Input::IncarnationAdopted(done)) if op == done => {
-                self.lineage_ok(greeted, effects);
+            (Phase::Adopting(op, greeted), Input::IncarnationAdopted(done, begins)) if op == done => {
+                self.lineage_ok(greeted, begins, effects);
                 Ok(())
             }
             (Phase::Checking(op, _) | Phase::Adopting(op, _), Input::Failed(done, fault)) if op == done => {
@@ -307,17 +309,19 @@ impl Session {
         }
         if greeted.welcome.assigned_incarnation.is_some() {
             let op = self.ops.next();
-            effects.push(Effect::AdoptIncarnation(op, greeted.incarnation));
+            let resume = greeted.hello.recovers.then_some(greeted.welcome.resume_after);
+            effects.push(Effect::AdoptIncarnation(op, greeted.incarnation, resume));
             self.phase = Phase::Adopting(op, greeted);
         } else {
-            self.lineage_ok(greeted, effects);
+            self.lineage_ok(greeted, None, effects);
         }
         Ok(())
     }
 
-    fn lineage_ok(&mut self, greeted: Box<Greeted>, effects: &mut Effects) {
+    fn lineage_ok(&mut self, greeted: Box<Greeted>, begins: Option<Checkpoint>, effects: &mut Effects) {
         effects.push(Effect::Send(SatelliteMessage::LineageOk {
             incarnation: greeted.incarnation,
+            begins,
         }));
         self.phase = Phase::AwaitingReady(greeted);
     }

@@ -61,6 +61,10 @@ deeds! {
     CopySpoiled = "copy edited behind the product's back",
     Restored = "satellite restored from a backup",
     Cloned = "satellite cloned",
+    RecoveryAsked = "database chosen to go on",
+    LifeBegun = "new life of a database begun",
+    RecordRenewed = "record written anew in a recovery",
+    RecoveryDone = "recovery done",
     LineageBroken = "lineage found broken",
 }
 

@@ -80,6 +80,8 @@ pub struct Truth {
     pub foul_last: BTreeMap<(usize, RecordKey), (Channel, RecordHash)>,
     /// Sites of which a database was restored or cloned: what only they wrote is no longer certain.
     pub doubtful: BTreeSet<SyncId>,
+    /// Versions that a recovering site wrote anew, and what they became.
+    pub renewed: BTreeMap<(RecordKey, RecordHash), RecordHash>,
     /// Lives of databases.
     pub lives: Vec<Life>,
     /// What each process held.
@@ -166,6 +168,19 @@ impl Truth {
         moved
     }
 
+    /// What a version has become, itself first.
+    pub fn became(&self, key: RecordKey, hash: RecordHash) -> Vec<RecordHash> {
+        let mut line = vec![hash];
+        let mut last = hash;
+        while let Some(next) = self.renewed.get(&(key, last))
+            && !line.contains(next)
+        {
+            line.push(*next);
+            last = *next;
+        }
+        line
+    }
+
     /// Whether these contents were written past the checks, anywhere.
     pub fn is_foul(&self, key: RecordKey, hash: RecordHash) -> bool {
         self.foul
@@ -200,7 +215,9 @@ impl Truth {
         if let Some((seq, chain)) = store.chains().last_key_value() {
             past.chains.insert(*seq, *chain);
         }
-        for channel in store.channels() {
+        let known = past.digests.keys().copied();
+        let channels: BTreeSet<_> = known.chain(store.channels()).collect();
+        for channel in channels {
             let mut changed = false;
             for held in store.feed(channel, shadow.seq) {
                 changed = true;
@@ -215,7 +232,9 @@ impl Truth {
                     .records
                     .insert(held.record.key, (held.record.hash, version));
             }
-            if changed {
+            // A recovering site may set something aside and write nothing.
+            let doubtful = self.doubtful.contains(&store.sync_id());
+            if changed || doubtful && past.digest(channel, store.seq()) != store.digest(channel) {
                 let totals = past.digests.entry(channel).or_default();
                 totals.insert(store.seq(), store.digest(channel));
             }

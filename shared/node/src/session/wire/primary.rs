@@ -10,7 +10,7 @@ use super::batch::{Packing, batch, batch_to_wire};
 use super::report::{noted, noted_to_wire};
 use super::scalar::{
     NAME_BYTES, WORDS_BYTES, checkpoint, checkpoint_to_wire, cursors, cursors_to_wire, incarnation,
-    incarnation_to_wire, served, served_to_wire, text,
+    incarnation_to_wire, seq, served, served_to_wire, text,
 };
 use super::{Frame, Read, Violation};
 
@@ -71,6 +71,7 @@ fn welcome(wire: v1::Welcome) -> Read<Welcome> {
         software_version: text("the software version", wire.software_version, NAME_BYTES)?,
         session: wire.session,
         assigned_incarnation: wire.assigned_incarnation.map(incarnation),
+        resume_after: seq("the seq of a new life", wire.resume_after)?,
         checkpoint: wire.checkpoint.map(checkpoint).transpose()?,
         cursors: cursors(wire.cursors)?,
         serve: served(wire.serve)?,
@@ -86,6 +87,7 @@ fn welcome_to_wire(welcome: Welcome) -> v1::Welcome {
         software_version: welcome.software_version,
         session: welcome.session,
         assigned_incarnation: welcome.assigned_incarnation.map(incarnation_to_wire),
+        resume_after: welcome.resume_after,
         checkpoint: welcome.checkpoint.map(checkpoint_to_wire),
         cursors: cursors_to_wire(welcome.cursors),
         serve: served_to_wire(welcome.serve),

@@ -14,7 +14,8 @@ use supplysync_sync_core::ReportNoted;
 
 use super::batch::{record, record_to_wire};
 use super::scalar::{
-    NAME_BYTES, WORDS_BYTES, bytes16, channel, channel_to_wire, digest, digest_to_wire, missing, seq, text,
+    NAME_BYTES, WORDS_BYTES, bytes16, channel, channel_to_wire, digest, digest_to_wire, incarnation,
+    incarnation_to_wire, missing, seq, text,
 };
 use super::{Read, Violation};
 
@@ -37,6 +38,7 @@ pub(super) fn report_to_wire(report: SiteReport) -> Message {
             offered_by: offer.offered_by,
             note: offer.note,
         }),
+        SiteReport::Recovered(life) => Message::Recovered(incarnation_to_wire(life)),
         SiteReport::Wish(wish) => Message::Wish(v1::CopyWish {
             version: wish.version,
             stores: wish
@@ -116,6 +118,7 @@ pub(super) fn noted(wire: v1::ReportNoted) -> Read<ReportNoted> {
             Subject::Answer(id) => ReportSubject::Answer(entry(&id)?),
             Subject::Offer(id) => ReportSubject::Offer(entry(&id)?),
             Subject::Wish(version) => ReportSubject::Wish(seq("the version of a wish", version)?),
+            Subject::Recovered(life) => ReportSubject::Recovered(incarnation(life)),
         },
         seq: seq("the seq of a receipt", wire.seq)?,
     })
@@ -131,6 +134,7 @@ pub(super) fn noted_to_wire(noted: ReportNoted) -> v1::ReportNoted {
             ReportSubject::Answer(id) => Subject::Answer(id.to_bytes().to_vec()),
             ReportSubject::Offer(id) => Subject::Offer(id.to_bytes().to_vec()),
             ReportSubject::Wish(version) => Subject::Wish(version),
+            ReportSubject::Recovered(life) => Subject::Recovered(incarnation_to_wire(life)),
         }),
         seq: noted.seq,
     }

@@ -20,8 +20,9 @@ impl Frame for v1::SatelliteMessage {
     fn write(message: SatelliteMessage, packing: Packing) -> Result<v1::SatelliteMessage, Fault> {
         let message = match message {
             SatelliteMessage::Hello(hello) => Wire::Hello(hello_to_wire(hello)),
-            SatelliteMessage::LineageOk { incarnation } => Wire::LineageOk(v1::LineageOk {
+            SatelliteMessage::LineageOk { incarnation, begins } => Wire::LineageOk(v1::LineageOk {
                 incarnation: Some(incarnation_to_wire(incarnation)),
+                begins: begins.map(checkpoint_to_wire),
             }),
             SatelliteMessage::LineageBroken => Wire::LineageBroken(v1::LineageBroken {}),
             SatelliteMessage::Batch(batch) => Wire::Batch(batch_to_wire(batch, packing)?),
@@ -48,6 +49,7 @@ impl Frame for v1::SatelliteMessage {
                     .incarnation
                     .map(incarnation)
                     .ok_or_else(|| missing("the incarnation of LineageOk"))?,
+                begins: wire.begins.map(checkpoint).transpose()?,
             },
             Some(Wire::LineageBroken(_)) => SatelliteMessage::LineageBroken,
             Some(Wire::Batch(wire)) => SatelliteMessage::Batch(batch(wire)?),
@@ -58,6 +60,7 @@ impl Frame for v1::SatelliteMessage {
             Some(Wire::Answer(wire)) => SatelliteMessage::Report(SiteReport::Answer(answer(wire)?)),
             Some(Wire::Offer(wire)) => SatelliteMessage::Report(SiteReport::Offer(Box::new(offer(wire)?))),
             Some(Wire::Wish(told)) => SatelliteMessage::Report(SiteReport::Wish(wish(told)?)),
+            Some(Wire::Recovered(life)) => SatelliteMessage::Report(SiteReport::Recovered(incarnation(life))),
         })
     }
 }
@@ -77,6 +80,7 @@ fn hello(wire: v1::Hello) -> Read<Hello> {
         head: wire.head.map(checkpoint).transpose()?,
         checkpoint: wire.checkpoint.map(checkpoint).transpose()?,
         cursors: cursors(wire.cursors)?,
+        recovers: wire.recovers,
     })
 }
 
@@ -92,5 +96,6 @@ fn hello_to_wire(hello: Hello) -> v1::Hello {
         head: hello.head.map(checkpoint_to_wire),
         checkpoint: hello.checkpoint.map(checkpoint_to_wire),
         cursors: cursors_to_wire(hello.cursors),
+        recovers: hello.recovers,
     }
 }

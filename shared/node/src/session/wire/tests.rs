@@ -195,12 +195,16 @@ fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
                 head: lives.1,
                 checkpoint: lives.2,
                 cursors,
+                recovers: protocol_min % 2 == 1,
             })
         },
     );
     prop_oneof![
         hello,
-        incarnation().prop_map(|incarnation| SatelliteMessage::LineageOk { incarnation }),
+        (incarnation(), option::of(checkpoint()))
+            .prop_map(|(incarnation, begins)| SatelliteMessage::LineageOk { incarnation, begins }),
+        incarnation()
+            .prop_map(|life| SatelliteMessage::Report(supplysync_model::SiteReport::Recovered(life))),
         Just(SatelliteMessage::LineageBroken),
         batch().prop_map(SatelliteMessage::Batch),
         ack().prop_map(SatelliteMessage::Ack),
@@ -219,6 +223,7 @@ fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
                 software_version: words.0,
                 session,
                 assigned_incarnation: lives.0,
+                resume_after: session >> 1,
                 checkpoint: lives.1,
                 cursors,
                 serve,

@@ -130,7 +130,7 @@ fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
     Some(match effect {
         Effect::OpenPeer(..) => Input::PeerOpened(op, peer_state()),
         Effect::CheckLineage(..) => Input::LineageChecked(op, LineageVerdict::Known),
-        Effect::AdoptIncarnation(..) => Input::IncarnationAdopted(op),
+        Effect::AdoptIncarnation(..) => Input::IncarnationAdopted(op, None),
         Effect::GrantLease(..) => Input::LeaseGranted(op),
         Effect::ReadPage(_, request) => Input::PageRead(op, honest_page(request, a)),
         Effect::Apply(_, request) => Input::Applied(op, honest_outcome(request)),
@@ -153,7 +153,7 @@ fn stray<N>(a: u8, op: OpId) -> Input<N> {
     match a % 8 {
         0 => Input::PeerOpened(op, peer_state()),
         1 => Input::LineageChecked(op, LineageVerdict::Broken),
-        2 => Input::IncarnationAdopted(op),
+        2 => Input::IncarnationAdopted(op, None),
         3 => Input::LeaseGranted(op),
         4 => Input::PageRead(op, page(vec![any_part(a, a / 2)])),
         5 => Input::AckRecorded(op),
@@ -220,7 +220,10 @@ fn run_primary(steps: &[Step]) {
                 continue;
             }
             12 => Some(SatelliteMessage::Hello(hello())),
-            13 => Some(SatelliteMessage::LineageOk { incarnation: life(1) }),
+            13 => Some(SatelliteMessage::LineageOk {
+                incarnation: life(1),
+                begins: None,
+            }),
             14 | 15 => {
                 received += u64::from(!b.is_multiple_of(9));
                 Some(SatelliteMessage::Batch(batch(

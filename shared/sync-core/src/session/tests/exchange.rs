@@ -25,6 +25,7 @@ fn ready_primary() -> (Watched<primary::Session>, FromPrimary) {
     machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
     let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
         incarnation: life(1),
+        begins: None,
     }));
     let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
     let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));

@@ -146,6 +146,7 @@ pub(super) fn hello() -> Hello {
         head: Some(point(20)),
         checkpoint: Some(point(10)),
         cursors: vec![(Channel::Master, Cursor::Following { seq: 10 })],
+        recovers: false,
     }
 }
 
@@ -165,6 +166,7 @@ pub(super) fn welcome() -> Welcome {
         software_version: "test".to_owned(),
         session: 1,
         assigned_incarnation: None,
+        resume_after: 0,
         checkpoint: Some(point(15)),
         cursors: vec![(stock(1), Cursor::Following { seq: 15 })],
         serve: serve(&[Channel::Master]),

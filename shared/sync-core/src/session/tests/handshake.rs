@@ -1,6 +1,6 @@
 //! The handshake: who is let in, who is told what, and that nothing flows before the lease.
 
-use supplysync_model::{Chain, Channel, Checkpoint, Reason, SyncId};
+use supplysync_model::{Chain, Channel, Checkpoint, Reason, Seq, SyncId};
 
 use crate::{
     CloseReason, Cursor, Effect, Input, LineageVerdict, Mode, PeerState, PrimaryMessage, Refused, Report,
@@ -49,8 +49,9 @@ fn batches_flow_only_after_lineage_lease_and_a_second_look() {
     assert!(welcomed(&effects));
     let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
         incarnation: life(1),
+        begins: None,
     }));
-    assert!(matches!(effects[..], [Effect::GrantLease(_, incarnation)] if incarnation == life(1)));
+    assert!(matches!(effects[..], [Effect::GrantLease(_, incarnation, None)] if incarnation == life(1)));
     let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
     assert!(matches!(effects[..], [Effect::OpenPeer(..)]));
     let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
@@ -63,6 +64,7 @@ fn a_session_that_moved_the_site_meanwhile_ends_this_one() {
     let (mut machine, _) = opened(peer_state());
     let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
         incarnation: life(1),
+        begins: None,
     }));
     let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
     let moved = PeerState {
@@ -241,9 +243,14 @@ fn a_satellite_stores_a_new_incarnation_before_it_says_so() {
     })));
     let op = op_of(&effects[0]).unwrap();
     let effects = machine.feed(Input::LineageChecked(op, LineageVerdict::Known));
-    assert!(matches!(effects[..], [Effect::AdoptIncarnation(_, incarnation)] if incarnation == life(2)));
-    let effects = machine.feed(Input::IncarnationAdopted(op_of(&effects[0]).unwrap()));
-    let said = SatelliteMessage::LineageOk { incarnation: life(2) };
+    assert!(
+        matches!(effects[..], [Effect::AdoptIncarnation(_, incarnation, None)] if incarnation == life(2))
+    );
+    let effects = machine.feed(Input::IncarnationAdopted(op_of(&effects[0]).unwrap(), None));
+    let said = SatelliteMessage::LineageOk {
+        incarnation: life(2),
+        begins: None,
+    };
     assert_eq!(effects, vec![Effect::Send(said)]);
 }
 
@@ -269,4 +276,112 @@ fn a_refusal_for_lineage_freezes_the_satellite_and_a_fence_does_not() {
         });
         assert_eq!(reported, suspect);
     }
+}
+
+/// Where a new life of the satellite's database begins.
+fn new_life(seq: Seq) -> Checkpoint {
+    Checkpoint {
+        incarnation: life(2),
+        ..point(seq)
+    }
+}
+
+fn a_hello_that_recovers() -> crate::Hello {
+    crate::Hello {
+        recovers: true,
+        ..hello()
+    }
+}
+
+#[test]
+fn a_database_chosen_to_go_on_gets_a_new_life_beyond_what_is_known_of_it() {
+    let mut machine = Watched::new(a_primary());
+    machine.feed(Input::Connected {
+        hello: None,
+        push: Vec::new(),
+    });
+    let effects = machine.feed(Input::Received(SatelliteMessage::Hello(a_hello_that_recovers())));
+    // Another past than the one that is known: nobody minds now.
+    let state = PeerState {
+        checkpoint: Some(point(90)),
+        cursors: vec![(stock(1), Cursor::Following { seq: 95 })],
+        ..peer_state()
+    };
+    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), state.clone()));
+    let [Effect::Send(PrimaryMessage::Welcome(welcome))] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(welcome.assigned_incarnation, Some(life(2)));
+    assert_eq!((welcome.resume_after, welcome.checkpoint), (95, None));
+    let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
+        incarnation: life(2),
+        begins: Some(new_life(96)),
+    }));
+    assert!(
+        matches!(effects[..], [Effect::GrantLease(_, life, Some(begins))] if life == begins.incarnation && begins.seq == 96)
+    );
+    let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
+    assert!(
+        matches!(&effects[..], [Effect::OpenPeer(_, hello)] if !hello.recovers && hello.incarnation == Some(life(2)))
+    );
+    let granted = PeerState {
+        checkpoint: Some(new_life(96)),
+        ..state
+    };
+    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), granted));
+    assert!(matches!(effects[0], Effect::Send(PrimaryMessage::Ready)));
+}
+
+#[test]
+fn a_new_life_begins_where_the_primary_says_or_not_at_all() {
+    for begins in [None, Some(new_life(15)), Some(point(99))] {
+        let mut machine = Watched::new(a_primary());
+        machine.feed(Input::Connected {
+            hello: None,
+            push: Vec::new(),
+        });
+        let effects = machine.feed(Input::Received(SatelliteMessage::Hello(a_hello_that_recovers())));
+        machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
+        let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
+            incarnation: life(2),
+            begins,
+        }));
+        assert!(matches!(effects.last(), Some(Effect::Close(_))), "{begins:?}");
+    }
+    // Nor does one begin that nobody asked for.
+    let (mut machine, _) = opened(peer_state());
+    let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
+        incarnation: life(1),
+        begins: Some(point(99)),
+    }));
+    assert!(matches!(effects.last(), Some(Effect::Close(_))));
+}
+
+#[test]
+fn a_satellite_that_recovers_adopts_beyond_what_the_primary_knows() {
+    let mut machine = Watched::new(a_satellite(Mode::Live));
+    machine.feed(Input::Connected {
+        hello: Some(a_hello_that_recovers()),
+        push: Vec::new(),
+    });
+    let effects = machine.feed(Input::Received(PrimaryMessage::Welcome(crate::Welcome {
+        assigned_incarnation: Some(life(2)),
+        resume_after: 95,
+        checkpoint: None,
+        ..welcome()
+    })));
+    let effects = machine.feed(Input::LineageChecked(
+        op_of(&effects[0]).unwrap(),
+        LineageVerdict::Known,
+    ));
+    assert!(
+        matches!(effects[..], [Effect::AdoptIncarnation(_, incarnation, Some(95))] if incarnation == life(2))
+    );
+    let begins = Some(new_life(96));
+    let effects = machine.feed(Input::IncarnationAdopted(op_of(&effects[0]).unwrap(), begins));
+    let said = SatelliteMessage::LineageOk {
+        incarnation: life(2),
+        begins,
+    };
+    assert_eq!(effects, vec![Effect::Send(said)]);
 }

@@ -73,7 +73,7 @@ impl<M: Machine> Watched<M> {
         let done = match input {
             Input::PeerOpened(op, _)
             | Input::LineageChecked(op, _)
-            | Input::IncarnationAdopted(op)
+            | Input::IncarnationAdopted(op, _)
             | Input::LeaseGranted(op)
             | Input::PageRead(op, _)
             | Input::Applied(op, _)
@@ -142,8 +142,8 @@ pub(super) fn op_of<M>(effect: &Effect<M>) -> Option<OpId> {
     match effect {
         Effect::OpenPeer(op, _)
         | Effect::CheckLineage(op, _)
-        | Effect::AdoptIncarnation(op, _)
-        | Effect::GrantLease(op, _)
+        | Effect::AdoptIncarnation(op, ..)
+        | Effect::GrantLease(op, ..)
         | Effect::ReadPage(op, _)
         | Effect::Apply(op, _)
         | Effect::RecordAck(op, _)

@@ -149,7 +149,8 @@ pub(super) fn at_peace(world: &World) -> Check {
     let primary = &world.processes[0];
     for satellite in world.satellites() {
         let here = &world.processes[satellite];
-        if world.is_frozen(satellite) || world.truth.doubtful.contains(&here.site) {
+        let unsure = world.truth.doubtful.contains(&here.site) && !here.recovered;
+        if world.is_frozen(satellite) || unsure {
             continue;
         }
         let pulled: Vec<_> = primary

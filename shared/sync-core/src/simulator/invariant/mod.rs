@@ -11,6 +11,7 @@ mod once;
 mod order;
 mod orderly;
 mod owner;
+mod recovered;
 
 use supplysync_model::{Channel, RecordKey, Seq};
 
@@ -75,6 +76,7 @@ pub fn after_step(world: &World, seen: &[Observation]) -> Check {
 pub fn at_peace(world: &World) -> Check {
     loss::at_peace(world)?;
     fenced::at_peace(world)?;
+    recovered::at_peace(world)?;
     ledger::at_peace(world)?;
     admitted::at_peace(world)?;
     equal::at_peace(world)

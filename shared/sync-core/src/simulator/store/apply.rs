@@ -7,7 +7,7 @@ use supplysync_model::{
 use super::{CursorRow, ModelStore, Moment, Quarantined, StoredRecord, fault};
 use crate::{
     ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Tenure, Verdict, decide_pull,
-    decide_push, may_write, record_hash,
+    decide_push, is_own_work, may_write, record_hash,
 };
 
 /// What one transaction does.
@@ -16,12 +16,19 @@ struct Work {
     hashes: Vec<RecordHash>,
     refused: Vec<Refusal>,
     duplicates: u64,
+    renewals: Vec<super::Renewal>,
 }
 
 impl ModelStore {
     /// Applies a batch. `SESSION_FENCED` when the lease is gone, `PROTOCOL_VIOLATION` when a part does not start
     /// where this site stands. A record that is refused is quarantined; it never fails the batch.
-    pub fn apply(&mut self, moment: Moment, request: ApplyRequest) -> Result<ApplyOutcome, Fault> {
+    ///
+    /// With it what was written anew, when this site loads its own stores back.
+    pub fn apply(
+        &mut self,
+        moment: Moment,
+        request: ApplyRequest,
+    ) -> Result<(ApplyOutcome, Vec<super::Renewal>), Fault> {
         self.check_lease(request.peer, request.lease)?;
         for part in &request.parts {
             self.check_start(&request, part)?;
@@ -79,19 +86,21 @@ impl ModelStore {
             self.advance_moves(&mut work.hashes)?;
         } else {
             self.settle_losses();
+            self.advance_recovery();
         }
         self.commit(&work.hashes, moment);
         let head = self
             .head()
             .ok_or_else(|| Fault::internal("the incarnation is gone"))?;
-        Ok(ApplyOutcome {
+        let outcome = ApplyOutcome {
             channels,
             refused: work.refused,
             comparisons,
             head,
             applied: work.hashes.len() as u64,
             duplicates: work.duplicates,
-        })
+        };
+        Ok((outcome, work.renewals))
     }
 
     fn check_start(&self, request: &ApplyRequest, part: &Part) -> Result<(), Fault> {
@@ -127,7 +136,14 @@ impl ModelStore {
             let seq = self.held_at(&assignment, part.channel)?;
             Some(Cursor::Following { seq })
         });
-        stands.into_iter().find(|stands| Some(*stands) == part.from)
+        let stands = stands.into_iter().find(|stands| Some(*stands) == part.from);
+        // What the Hello went by may have been overtaken by an earlier batch.
+        let overtaken = match part.from {
+            Some(Cursor::Following { seq }) => self.stood.get(&(part.channel, seq)),
+            _ => None,
+        };
+        let stood = overtaken.is_some_and(|total| *total == self.digest(part.channel));
+        stands.or(part.from.filter(|_| stood))
     }
 
     /// Whether the sender's word on a channel counts: on push that of the store's site; on pull anybody's but on what
@@ -144,6 +160,14 @@ impl ModelStore {
     }
 
     fn apply_part(&mut self, peer: SyncId, direction: Direction, part: Part, judged: bool, work: &mut Work) {
+        if let Some(assignment) = self.loads_back(part.channel, direction) {
+            let range = key_range(&part);
+            let done = self.take_back(&assignment, part, range);
+            work.hashes.extend(done.hashes);
+            work.renewals.extend(done.renewals);
+            work.duplicates += done.duplicates;
+            return;
+        }
         if direction == Direction::Pull && !judged {
             work.duplicates += part.records.len() as u64;
             return;
@@ -182,6 +206,11 @@ impl ModelStore {
                     work.hashes.push(self.write(record));
                     self.note_loss(key.id.into(), before.as_ref());
                     self.forget_proof(key.id.into(), before.as_ref());
+                    if let Some(given) = before.as_ref().and_then(|before| before.hand_over) {
+                        for channel in Channel::of_store(key.id.into()) {
+                            self.stood.insert((channel, given.seq), given.totals.of(channel));
+                        }
+                    }
                 }
             }
         }
@@ -225,7 +254,7 @@ impl ModelStore {
 
     pub(super) fn is_unacknowledged(&self, held: &StoredRecord) -> bool {
         let acknowledged = self.acknowledged(held.record.channel);
-        held.record.origin_site == self.sync_id
+        is_own_work(self.sync_id, &held.record, held.seq)
             && match acknowledged {
                 Some(Cursor::Following { seq }) => held.seq > seq,
                 Some(Cursor::Loading { .. }) | None => true,
@@ -233,24 +262,24 @@ impl ModelStore {
     }
 
     /// How far the primary has acknowledged what this site pushes.
-    fn acknowledged(&self, channel: Channel) -> Option<Cursor> {
+    pub(super) fn acknowledged(&self, channel: Channel) -> Option<Cursor> {
         self.cursor(SyncId::PRIMARY, channel, Direction::Push)
             .map(|row| row.cursor)
     }
 
-    fn set_aside(&mut self, record: Record, from_site: SyncId, reason: Reason) {
-        let known = self
-            .quarantine
-            .iter()
-            .any(|kept| kept.open && kept.record == record);
-        if !known {
-            self.quarantine.push(Quarantined {
-                record,
-                from_site,
-                reason,
-                open: true,
-            });
+    pub(super) fn set_aside(&mut self, record: Record, from_site: SyncId, reason: Reason) {
+        let mut open = self.quarantine.iter_mut().filter(|kept| kept.open);
+        if let Some(known) = open.find(|kept| kept.record == record) {
+            known.former = false;
+            return;
         }
+        self.quarantine.push(Quarantined {
+            record,
+            from_site,
+            reason,
+            open: true,
+            former: false,
+        });
     }
 
     /// A later version of a record came from the same site and is applied.

@@ -42,7 +42,9 @@ impl ModelStore {
     pub(super) fn refused_last(&self, channel: Channel, peer: SyncId) -> BTreeMap<RecordKey, &Quarantined> {
         self.quarantine
             .iter()
-            .filter(|kept| kept.open && kept.from_site == peer && kept.record.channel == channel)
+            .filter(|kept| {
+                kept.open && !kept.former && kept.from_site == peer && kept.record.channel == channel
+            })
             .map(|kept| (kept.record.key, kept))
             .collect()
     }

@@ -9,6 +9,7 @@ mod moves;
 mod own;
 mod page;
 mod peer;
+mod recovery;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,8 @@ pub use ledger::{LedgerRow, Side};
 pub use moves::MoveRow;
 pub use own::{Etag, OwnChange, Written};
 pub use peer::HelloState;
-pub use state::{Bodies, CursorRow, Moment, Peer, Quarantined, StoredRecord};
+pub use recovery::Renewal;
+pub use state::{Bodies, CursorRow, Moment, Peer, Quarantined, Recovery, RecoveryStep, StoredRecord};
 
 /// A site's durable state.
 #[derive(Debug, Clone)]
@@ -52,6 +54,10 @@ pub struct ModelStore {
     taken: BTreeSet<(StoreId, Epoch)>,
     /// Stores that went elsewhere while some of this site's work was on its way (satellite).
     lost: BTreeSet<StoreId>,
+    /// What the primary held of channels at hand-overs that have been overtaken.
+    stood: BTreeMap<(Channel, Seq), Digest>,
+    /// The recovery under way (satellite).
+    recovery: Option<Recovery>,
     commits: u64,
 }
 
@@ -82,6 +88,8 @@ impl ModelStore {
             decisions: BTreeMap::new(),
             taken: BTreeSet::new(),
             lost: BTreeSet::new(),
+            stood: BTreeMap::new(),
+            recovery: None,
             commits: 0,
         }
     }

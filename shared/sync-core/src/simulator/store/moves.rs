@@ -2,7 +2,7 @@
 
 use supplysync_model::{
     Assignment, AssignmentState, Channel, Epoch, Fault, FaultCode, Kind, MoveReport, MoveStep, Reason,
-    RecordHash, RecordKey, Seq, SiteReport, StoreId, StoreTotals, SyncId,
+    RecordHash, RecordKey, ReportSubject, Seq, SiteReport, StoreId, StoreTotals, SyncId,
 };
 
 use super::own::OwnChange;
@@ -170,8 +170,20 @@ impl ModelStore {
     ) -> Result<ReportNoted, Fault> {
         self.check_lease(peer, lease)?;
         let subject = report.subject();
-        let SiteReport::Move(report) = report else {
-            return Ok(ReportNoted { subject, seq: 0 });
+        let report = match report {
+            SiteReport::Move(report) => report,
+            SiteReport::Recovered(life) => {
+                if let Some(known) = self
+                    .peers
+                    .get_mut(&peer)
+                    .filter(|known| known.incarnation == Some(life))
+                {
+                    known.recovering = false;
+                }
+                self.commit(&[], moment);
+                return Ok(ReportNoted { subject, seq: 0 });
+            }
+            _ => return Ok(ReportNoted { subject, seq: 0 }),
         };
         let mut hashes = Vec::new();
         let present = self.assignment(report.store);
@@ -253,11 +265,23 @@ impl ModelStore {
     }
 
     /// What to push, and what to say of moves that concern this site; what is said is promised (satellite).
-    pub fn read_reports(&mut self, moment: Moment) -> ReportsRead {
+    /// While the site recovers it says nothing.
+    pub fn read_reports(&mut self, moment: Moment, noted: &[ReportSubject]) -> ReportsRead {
+        for subject in noted {
+            if let ReportSubject::Recovered(life) = subject {
+                self.recovery_noted(*life);
+                self.commit(&[], moment);
+            }
+        }
         let mut read = ReportsRead {
             push: self.push_channels(),
             ..ReportsRead::default()
         };
+        if self.holds_back() {
+            read.open = true;
+            return read;
+        }
+        read.reports.extend(self.recovered().map(SiteReport::Recovered));
         let draining: Vec<_> = self
             .assignments()
             .filter(|assignment| match assignment.state {

@@ -24,6 +24,8 @@ pub struct HelloState {
     pub cursors: Vec<(Channel, Cursor)>,
     /// The channels to push, in rank order.
     pub push: Vec<Channel>,
+    /// Whether a new life is asked for.
+    pub recovers: bool,
 }
 
 impl ModelStore {
@@ -37,6 +39,7 @@ impl ModelStore {
             checkpoint: self.peer(SyncId::PRIMARY).checkpoint,
             cursors: self.stands_in(),
             push: self.push_channels(),
+            recovers: self.asks_for_life(),
         }
     }
 
@@ -52,7 +55,13 @@ impl ModelStore {
         PeerState {
             incarnation: known.incarnation,
             fresh_incarnation: Incarnation {
-                counter: known.incarnation.map_or(0, |known| known.counter) + 1,
+                counter: [known.incarnation, hello.incarnation]
+                    .into_iter()
+                    .flatten()
+                    .map(|known| known.counter)
+                    .max()
+                    .unwrap_or(0)
+                    + 1,
                 random: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
             },
             checkpoint: known.checkpoint,
@@ -68,10 +77,49 @@ impl ModelStore {
     }
 
     /// Gives the site's lease to a session, fencing an older one, and stores the site's incarnation.
-    pub fn grant_lease(&mut self, moment: Moment, site: SyncId, session: u64, incarnation: Incarnation) {
+    /// With where a new life of its database begins, no other is known from then on, and it is sent its own stores.
+    pub fn grant_lease(
+        &mut self,
+        moment: Moment,
+        site: SyncId,
+        session: u64,
+        incarnation: Incarnation,
+        begins: Option<Checkpoint>,
+    ) {
         self.leases.insert(site, session);
-        self.peers.entry(site).or_default().incarnation = Some(incarnation);
+        let peer = self.peers.entry(site).or_default();
+        peer.incarnation = Some(incarnation);
+        if begins.is_some() {
+            (peer.checkpoint, peer.recovering) = (begins, true);
+            self.forget_life(site);
+        }
         self.commit(&[], moment);
+    }
+
+    /// What another life of a site's database acknowledged, held or handed over says nothing of this one.
+    fn forget_life(&mut self, site: SyncId) {
+        self.cursors
+            .retain(|(peer, _, direction), _| *peer != site || *direction != Direction::Pull);
+        for ((peer, _, _), row) in &mut self.cursors {
+            if *peer == site {
+                (row.caught_up, row.compared, row.proven) = (false, None, None);
+            }
+        }
+        for row in self.moves.values_mut().filter(|row| row.to == site) {
+            row.held = None;
+        }
+        let leaving: Vec<_> = self
+            .assignments()
+            .filter(|assignment| assignment.site == site)
+            .map(|assignment| assignment.store)
+            .collect();
+        for (_, row) in self.moves.iter_mut().filter(|(store, _)| leaving.contains(store)) {
+            row.released = None;
+        }
+        self.handed.retain(|_, (from, _)| *from != site);
+        let kept = self.quarantine.iter_mut();
+        kept.filter(|kept| kept.from_site == site)
+            .for_each(|kept| kept.former = true);
     }
 
     /// The session that speaks for a site.
@@ -96,6 +144,11 @@ impl ModelStore {
             .assignments()
             .filter(|assignment| matches!(assignment.state, AssignmentState::Draining { to } if to == site));
         let loading = self.moves().filter(|(_, row)| row.loading && row.to == site);
+        let recovering = self.peer(site).recovering;
+        let own = self
+            .assignments()
+            .filter(|assignment| recovering && assignment.site == site);
+        channels.extend(own.flat_map(|assignment| Channel::of_store(assignment.store)));
         for store in copies
             .into_iter()
             .chain(coming.map(|assignment| assignment.store))
@@ -123,8 +176,11 @@ impl ModelStore {
     }
 
     /// The channels of the stores assigned to this site, and of those that it lost with work on its way; in rank order
-    /// (satellite).
+    /// (satellite). None while it recovers: what it has may be of another past.
     pub fn push_channels(&self) -> Vec<Channel> {
+        if self.holds_back() {
+            return Vec::new();
+        }
         let own = self
             .assignments()
             .filter(|assignment| assignment.site == self.sync_id);
@@ -195,6 +251,10 @@ impl ModelStore {
     /// Where this satellite stands in the primary's channels: as far as it was sent them, and at a hand-over.
     fn stands_in(&self) -> Vec<(Channel, Cursor)> {
         let mut cursors = self.cursors_of(SyncId::PRIMARY, Direction::Pull);
+        if self.asks_for_life() {
+            let own = self.own_channels();
+            cursors.retain(|(channel, _)| !own.contains(channel));
+        }
         for assignment in self.assignments() {
             for channel in Channel::of_store(assignment.store) {
                 let unknown = self.cursor(SyncId::PRIMARY, channel, Direction::Pull).is_none();

@@ -47,6 +47,8 @@ pub struct Quarantined {
     pub reason: Reason,
     /// Until a later version of the record comes from the same site and is applied.
     pub open: bool,
+    /// Whether a former life of the sender's database sent it: it says nothing of what the sender has now.
+    pub former: bool,
 }
 
 /// What is known of one receiver in one channel; the receiver is this site or the peer.
@@ -82,6 +84,30 @@ impl CursorRow {
     }
 }
 
+/// A recovery under way (satellite).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// How far it is.
+    pub step: RecoveryStep,
+    /// The head that the restored backup had, if that is known; zero if not.
+    pub backup: Seq,
+    /// Where the new life began; zero before it has.
+    pub began: Seq,
+}
+
+/// How far a recovery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecoveryStep {
+    /// A new life is to be asked for.
+    Asked,
+    /// It has begun, and nothing came yet that says that the primary knows.
+    Adopted,
+    /// The site's own stores are being loaded back.
+    Loading,
+    /// All is back; the primary is to be told.
+    Done,
+}
+
 /// What is known of another site's database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Peer {
@@ -89,4 +115,6 @@ pub struct Peer {
     pub incarnation: Option<Incarnation>,
     /// The latest point of its feed that we know of.
     pub checkpoint: Option<Checkpoint>,
+    /// Whether it is taking back its own stores.
+    pub recovering: bool,
 }

@@ -43,6 +43,7 @@ impl World {
             head: state.head,
             checkpoint: state.checkpoint,
             cursors: state.cursors,
+            recovers: state.recovers,
         };
         self.last_connection += 1;
         let connection = self.last_connection;

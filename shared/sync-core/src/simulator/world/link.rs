@@ -52,6 +52,10 @@ impl World {
     fn admitted(&mut self, at: At) {
         if let Some(link) = self.connections.get(&at.connection) {
             let site = self.processes[link.satellite].site;
+            if self.processes[0].store.lease_holder(site) != Some(at.connection) {
+                // Another has the lease since it looked: nothing that comes of this one is stored.
+                return;
+            }
             self.seen.push(Observation::Admitted(site, link.life));
         }
     }

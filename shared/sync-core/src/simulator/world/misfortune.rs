@@ -194,6 +194,9 @@ impl World {
 
     /// A satellite's database is replaced by an older one of its own.
     fn restore(&mut self) {
+        if self.recover_a_frozen_one(0.6) {
+            return;
+        }
         let with_backup: Vec<_> = self
             .satellites()
             .filter(|satellite| self.processes[*satellite].backup.is_some())
@@ -207,10 +210,17 @@ impl World {
             return;
         };
         restored.store = backup;
+        restored.recovered = false;
         restored.life = self.truth.begin_life(&restored.store, Some(restored.life));
         self.truth.look_afresh(process, restored.life, &restored.store);
         self.truth.doubtful.insert(restored.site);
         let store = &restored.store;
+        // What only the lost database had is lost: nobody was told that it is safe.
+        let arrived = &self.truth.arrived;
+        self.truth.let_write.retain(|(at, key, _), (_, hash)| {
+            let held = store.get_record(*key).map(|held| held.record.hash);
+            *at != process || held == Some(*hash) || arrived.contains(&(*key, *hash))
+        });
         self.truth.foul_last.retain(|(at, key), (_, hash)| {
             *at != process
                 || store
@@ -223,11 +233,19 @@ impl World {
             self.processes[process].store.seq()
         );
         self.count(Deed::Restored);
+        if self.rng.random_bool(0.4) {
+            // With the product's own command, which knows what it puts back.
+            let head = self.processes[process].store.seq();
+            self.recover(process, Some(head));
+        }
         self.seen.push(Observation::Committed(process));
     }
 
     /// Somebody copies a whole server and switches both on. Once in a seed is enough.
     fn clone_a_satellite(&mut self) {
+        if self.recover_a_frozen_one(0.6) {
+            return;
+        }
         if self.processes.len() > usize::from(self.profile.satellites) + 1 {
             return;
         }

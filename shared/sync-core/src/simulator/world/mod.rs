@@ -9,6 +9,7 @@ mod operate;
 mod persist;
 pub mod process;
 mod quiet;
+mod recover;
 mod relocate;
 mod setup;
 

@@ -2,7 +2,7 @@
 //! possible before, between and after.
 
 use rand::Rng;
-use supplysync_model::{Checkpoint, Fault, FaultCode, Kind, Reason};
+use supplysync_model::{Checkpoint, Fault, FaultCode, Kind, Reason, ReportSubject, SiteReport};
 
 use super::event::{At, End, Event, ProcessId};
 use super::{Observation, World, note};
@@ -84,17 +84,29 @@ impl World {
             Effect::OpenPeer(op, hello) => {
                 let state = store.open_peer(moment, &hello);
                 if let Some(link) = self.connections.get_mut(&at.connection) {
-                    link.judged = state.checkpoint;
+                    // A person decided that this database goes on, whatever its past.
+                    link.judged = state.checkpoint.filter(|_| !hello.recovers);
                 }
                 Input::PeerOpened(op, state)
             }
             Effect::CheckLineage(op, held) => Input::LineageChecked(op, store.check_lineage(held)),
-            Effect::AdoptIncarnation(op, incarnation) => match store.adopt_incarnation(moment, incarnation) {
-                Ok(()) => Input::IncarnationAdopted(op),
+            Effect::AdoptIncarnation(op, life, None) => match store.adopt_incarnation(moment, life) {
+                Ok(()) => Input::IncarnationAdopted(op, None),
                 Err(fault) => Input::Failed(op, fault),
             },
-            Effect::GrantLease(op, incarnation) => {
-                store.grant_lease(moment, peer, at.connection, incarnation);
+            Effect::AdoptIncarnation(op, life, Some(after)) => match store.begin_life(moment, life, after) {
+                Ok((begins, renewals)) => {
+                    self.counts.count(Deed::LifeBegun);
+                    self.renewed(at.process, &renewals);
+                    Input::IncarnationAdopted(op, Some(begins))
+                }
+                Err(fault) => Input::Failed(op, fault),
+            },
+            Effect::GrantLease(op, incarnation, begins) => {
+                store.grant_lease(moment, peer, at.connection, incarnation, begins);
+                if begins.is_some() {
+                    self.settings_moved(0);
+                }
                 self.fence_others(at);
                 if let Some(link) = self.connections.get(&at.connection) {
                     self.seen.push(Observation::Leased(peer, link.life, link.judged));
@@ -116,8 +128,21 @@ impl World {
                     Err(fault) => Input::Failed(op, fault),
                 }
             }
-            Effect::ReadReports(op, _) => Input::ReportsRead(op, store.read_reports(moment)),
+            Effect::ReadReports(op, noted) => {
+                let read = store.read_reports(moment, &noted);
+                if noted
+                    .iter()
+                    .any(|noted| matches!(noted, ReportSubject::Recovered(_)))
+                {
+                    self.counts.count(Deed::RecoveryDone);
+                }
+                Input::ReportsRead(op, read)
+            }
             Effect::RecordReport(op, report) => {
+                if matches!(report, SiteReport::Recovered(_)) {
+                    self.settings_moved(0);
+                }
+                let store = &mut self.processes[at.process].store;
                 match store.record_report(moment, peer, Some(at.connection), report) {
                     Ok(noted) => {
                         self.seen.push(Observation::Spoke(at, peer));
@@ -183,7 +208,8 @@ impl World {
             aside: store.quarantine().len(),
         };
         match store.apply(moment, request.clone()) {
-            Ok(outcome) => {
+            Ok((outcome, renewals)) => {
+                self.renewed(at.process, &renewals);
                 self.applied(at, request, &outcome, before);
                 Input::Applied(op, outcome)
             }
@@ -272,8 +298,8 @@ fn op_of(effect: &Effect<Frame>) -> Option<OpId> {
     match effect {
         Effect::OpenPeer(op, _)
         | Effect::CheckLineage(op, _)
-        | Effect::AdoptIncarnation(op, _)
-        | Effect::GrantLease(op, _)
+        | Effect::AdoptIncarnation(op, ..)
+        | Effect::GrantLease(op, ..)
         | Effect::ReadPage(op, _)
         | Effect::Apply(op, _)
         | Effect::RecordAck(op, _)

@@ -29,6 +29,8 @@ pub struct Process {
     pub mode: Mode,
     /// Milliseconds between sessions in interval mode.
     pub interval: i64,
+    /// Whether a person decided, since its database was put back or copied, that it is the one that goes on.
+    pub recovered: bool,
     /// Whether a broken lineage stopped synchronisation in this run.
     pub frozen: bool,
     /// Whether it was asked to stop and is not gone yet.
@@ -58,6 +60,7 @@ impl Process {
             reachable: true,
             mode,
             interval,
+            recovered: false,
             frozen: false,
             stopping: false,
             pushed_at: -1,

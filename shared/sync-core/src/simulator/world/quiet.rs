@@ -20,6 +20,7 @@ impl World {
     pub(super) fn find_peace(&mut self) -> Result<(), Violation> {
         note!(self, "peace: nothing goes wrong any more");
         self.calm = true;
+        self.recover_a_frozen_one(0.5);
         for process in 0..self.processes.len() {
             self.processes[process].reachable = true;
             self.start(process);
@@ -82,7 +83,8 @@ impl World {
     }
 
     fn is_in_step(&self, satellite: ProcessId) -> bool {
-        if self.processes[satellite].mode == Mode::Live && !self.is_connected(satellite) {
+        let recovering = self.processes[satellite].store.recovery().is_some();
+        if recovering || self.processes[satellite].mode == Mode::Live && !self.is_connected(satellite) {
             return false;
         }
         let (here, there) = (&self.processes[satellite], &self.processes[0]);
