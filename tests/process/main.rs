@@ -26,6 +26,7 @@ mod operators;
 mod ownership;
 pub mod page;
 mod proposals;
+mod recovery;
 mod removal;
 mod renewal;
 mod revocation;

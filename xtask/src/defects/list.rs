@@ -76,7 +76,19 @@ pub const DEFECTS: &[Defect] = defects! {
     "a satellite ignores that its lineage is broken": "session/satellite.rs",
         "if verdict == LineageVerdict::Broken {" => "if verdict == LineageVerdict::Broken && self.push.is_empty() {";
     "the primary does not look again after the lease": "session/primary.rs",
-        "if guest.state.checkpoint != state.checkpoint || !same_cursors {" => "if guest.state.checkpoint.is_none() && !same_cursors {";
+        "if judged != state.checkpoint || !same_cursors {" => "if judged.is_none() && !same_cursors {";
+    "a former life of a database is known on": "simulator/store/peer.rs",
+        "(peer.checkpoint, peer.recovering) = (begins, true);" => "peer.recovering = true;";
+    "what a former life of a database held counts": "simulator/store/peer.rs",
+        "            row.held = None;" => "";
+    "a recovering site sends before it has its own back": "simulator/store/peer.rs",
+        "        if self.holds_back() {\n            return Vec::new();\n        }" => "";
+    "what the primary may not know stays behind its cursor": "simulator/store/recovery.rs",
+        "&& held.seq > self.shared_up_to(held.record.channel)" => "&& held.seq == 0";
+    "what was changed apart is dropped in a recovery": "simulator/store/recovery.rs",
+        "self.set_aside(ours, here, reason);" => "drop((ours, here, reason));";
+    "work of the common past that never arrived is overwritten": "recovery.rs",
+        "true if present => Reunited::OursRenewed," => "true if present => Reunited::Theirs,";
     "work on its way when a store is lost is not sent": "simulator/store/peer.rs",
         ".chain(self.lost.iter().copied())" => "";
     "a site says that it stands at a hand-over though it holds something else": "simulator/store/moves.rs",

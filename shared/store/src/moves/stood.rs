@@ -9,9 +9,12 @@ use supplysync_model::{Assignment, Channel, Digest, Seq};
 /// As many of a channel as can be overtaken while one batch is on its way, and more.
 const KEPT: usize = 4;
 
+/// Seqs of the primary's feed, each with the channel's total there.
+type HandOvers = Vec<(Seq, Digest)>;
+
 /// What the primary held of a channel at a seq of its feed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stood(Arc<RwLock<HashMap<Channel, Vec<(Seq, Digest)>>>>);
+pub(crate) struct Stood(Arc<RwLock<HashMap<Channel, HandOvers>>>);
 
 impl Stood {
     /// Keeps what was handed over with an assignment that gives way to another.

@@ -28,6 +28,8 @@ pub struct StatusView {
     pub parked: u64,
     /// Changes in open quarantine there.
     pub quarantined: u64,
+    /// What its database, put back or copied, is doing about it; empty when it was not.
+    pub recovery: String,
     /// Each site that it synchronises with.
     pub peers: Vec<PeerRow>,
 }
@@ -102,6 +104,7 @@ impl From<v1::SyncStatus> for StatusView {
             time: status.time,
             parked: status.parked,
             quarantined: status.quarantined,
+            recovery: status.recovery,
             peers: status.peers.into_iter().map(PeerRow::from).collect(),
         }
     }
@@ -160,6 +163,9 @@ impl From<v1::ChannelStatus> for ChannelRow {
 impl Answer for StatusView {
     fn for_people(&self, width: Option<u16>) -> String {
         let mut text = format!("Site {}, {} ({})\n", self.sync_id, self.name, self.role);
+        if !self.recovery.is_empty() {
+            text += &format!("{}\n", self.recovery);
+        }
         if self.quarantined > 0 {
             let count = thousands(self.quarantined);
             text += &format!("{count} changes were refused and put aside here: see `quarantine`\n");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use supplysync_api::fields::time_text;
 use supplysync_api::v1;
 use supplysync_model::{Channel, Fault, StoreId, SyncId};
-use supplysync_store::Queries;
 use supplysync_store::query::ChannelProgress;
+use supplysync_store::{Queries, Recovery, RecoveryStep};
 use supplysync_sync_core::{Cursor, Direction};
 
 use super::Diagnostics;
@@ -78,6 +78,7 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         peer_status(line, names.get(&peer).cloned().unwrap_or_default(), channels)
     });
     let (quarantined, parked) = tx.set_aside().await?;
+    let recovery = tx.recovery().await?.map(recovery_in_words).unwrap_or_default();
     let role = match here.is_primary() {
         true => v1::SiteRole::Primary,
         false => v1::SiteRole::Satellite,
@@ -89,8 +90,25 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         peers: peers.collect(),
         parked,
         quarantined,
+        recovery,
         ..v1::SyncStatus::default()
     })
+}
+
+fn recovery_in_words(recovery: Recovery) -> String {
+    let until = match recovery.confirms {
+        true => "",
+        false => "; until then no transaction can be confirmed",
+    };
+    match recovery.step {
+        RecoveryStep::Asked | RecoveryStep::Adopted => format!(
+            "this database is new here, was put back or copied: at the next session it takes back what the primary has of its stores{until}"
+        ),
+        RecoveryStep::Loading | RecoveryStep::Loaded => {
+            format!("it takes back what the primary has of its stores{until}")
+        }
+        RecoveryStep::Done => String::new(),
+    }
 }
 
 fn peer_status(line: PeerStatus, name: String, channels: Vec<v1::ChannelStatus>) -> v1::PeerStatus {
