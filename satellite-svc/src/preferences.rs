@@ -277,11 +277,11 @@ async fn wish(tx: &mut WriteTx, named: &[String], authority: &Authority) -> Resu
     let found = reference::stores(tx, "copies", named).await?;
     let wished: BTreeSet<StoreId> = found.into_iter().collect();
     let mut problems = Problems::default();
-    let own = tx.stores_of_site(tx.sync_id()).await?;
-    for store in own.iter().filter(|store| wished.contains(store)) {
+    let own = active_on(tx, tx.sync_id()).await?;
+    for store in own.iter().filter(|store| wished.contains(&store.id)) {
         problems.invalid(
             "copies",
-            format!("store {store} is active here: it needs no copy"),
+            format!("store {} is active here: it needs no copy", store.code),
         );
     }
     problems.finish()?;

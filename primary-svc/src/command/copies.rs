@@ -9,7 +9,7 @@ use supplysync_node::command::preferences::Authority;
 use supplysync_node::command::problems::Problems;
 use supplysync_store::{NotKept, Queries, Store as RecordStore, WriteTx, copies_in_words};
 
-use super::site::{assignments_of, audit, listed, require_site};
+use super::site::{assignments_of, audit, listed, require_settings, require_site};
 
 /// Which copies a site is to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,8 @@ async fn grant(
     check_copies(tx, site, &copies, "stores", &mut problems).await?;
     problems.finish()?;
     let copies = copies.into_iter().collect();
-    let (before, after) = tx.grant_copies(site, copies, withdrawn).await?;
+    let before = require_settings(tx, site).await?;
+    let after = tx.grant_copies(&before, copies, withdrawn).await?;
     Ok((copies_in_words(&before), copies_in_words(&after)))
 }
 

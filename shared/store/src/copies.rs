@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use supplysync_model::{
-    CopyGrant, CopyWish, Fault, FaultCode, Reason, SiteSettings, StoreId, SyncId, Withdrawn,
-};
+use supplysync_model::{CopyGrant, CopyWish, Fault, SiteSettings, StoreId, SyncId, Withdrawn};
 use supplysync_record_codec::RecordBody;
 
 use crate::projection::code::{self, bytes};
@@ -114,13 +112,13 @@ impl WriteTx {
         let Some(wish) = self.copy_wish(site).await? else {
             return Ok(());
         };
-        // A site that was removed has no settings.
-        let settings = self.site_settings(site).await?;
-        if settings.is_none_or(|settings| settings.retired) {
+        let settings = self.site_settings(site).await?.filter(|found| !found.retired);
+        let Some(old) = settings.map(|found| found.value) else {
+            // A site that was removed has no settings.
             return self.forget_wish(site).await;
-        }
+        };
         let granted = self.grantable(site, &wish).await?;
-        let (old, new) = self.grant_copies(site, granted, None).await?;
+        let new = self.grant_copies(&old, granted, None).await?;
         if old == new {
             return Ok(());
         }
@@ -137,21 +135,19 @@ impl WriteTx {
     }
 
     /// Grants a site copies of exactly these stores, and decides what becomes of others if that is said; its wish is
-    /// decided. The settings before and after (primary).
+    /// decided. `before` are its settings as they are; those that it has then (primary).
     pub async fn grant_copies(
         &mut self,
-        site: SyncId,
+        before: &SiteSettings,
         stores: Vec<StoreId>,
         withdrawn: Option<Withdrawn>,
-    ) -> Result<(SiteSettings, SiteSettings), Fault> {
-        let before = self.site_settings(site).await?.filter(|found| !found.retired);
-        let before = before.map(|found| found.value).ok_or_else(|| no_settings(site))?;
+    ) -> Result<SiteSettings, Fault> {
         let after = SiteSettings {
             copies: stores,
             withdrawn: withdrawn.unwrap_or(before.withdrawn),
             ..before.clone()
         };
-        if after != before {
+        if after != *before {
             let change = OwnChange {
                 body: RecordBody::SiteSettings(after.clone()),
                 deleted: false,
@@ -159,8 +155,8 @@ impl WriteTx {
             };
             self.put(vec![change]).await?;
         }
-        self.forget_wish(site).await?;
-        Ok((before, after))
+        self.forget_wish(before.sync_id).await?;
+        Ok(after)
     }
 
     /// Whether wishes are granted by themselves from now on; those that wait are (primary).
@@ -216,12 +212,4 @@ pub fn copies_in_words(settings: &SiteSettings) -> String {
         words += "; what is withdrawn is removed there";
     }
     words
-}
-
-fn no_settings(site: SyncId) -> Fault {
-    Fault::new(
-        FaultCode::NotFound,
-        Reason::SITE_NOT_FOUND,
-        format!("site {site} has no settings: add it again"),
-    )
 }

@@ -62,7 +62,11 @@ async fn grant(primary: &Store, stores: &[u32], withdrawn: Option<Withdrawn>) {
     let stores: Vec<StoreId> = stores.iter().map(|number| store_id(*number)).collect();
     let write = primary.write("grant", move |tx| {
         let stores = stores.clone();
-        async move { tx.grant_copies(site(2), stores, withdrawn).await.map(drop) }.boxed()
+        async move {
+            let before = tx.site_settings(site(2)).await?.unwrap().value;
+            tx.grant_copies(&before, stores, withdrawn).await.map(drop)
+        }
+        .boxed()
     });
     write.await.unwrap();
 }
