@@ -4,6 +4,7 @@ mod bench;
 mod defects;
 mod demo;
 mod fault;
+mod fuzz;
 mod sim;
 mod soak;
 mod tidy;
@@ -37,6 +38,8 @@ enum Command {
     Soak(soak::Soak),
     /// Real faults on the real programs: bad links, kills, full and failing disks.
     Fault(fault::Arguments),
+    /// What comes from outside, under libFuzzer: frames, stored bodies, join tokens, lists, configurations.
+    Fuzz(fuzz::Arguments),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench::run(&bench),
         Command::Soak(soak) => soak::run(&soak),
         Command::Fault(arguments) => fault::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match result {
