@@ -5,6 +5,7 @@ mod defects;
 mod demo;
 mod fault;
 mod fuzz;
+mod order;
 mod sim;
 mod soak;
 mod tidy;
@@ -40,6 +41,8 @@ enum Command {
     Fault(fault::Arguments),
     /// What comes from outside, under libFuzzer: frames, stored bodies, join tokens, lists, configurations.
     Fuzz(fuzz::Arguments),
+    /// Commit order on PostgreSQL at length: parallel writers, rollbacks and kills, while readers follow.
+    Order(order::Arguments),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Soak(soak) => soak::run(&soak),
         Command::Fault(arguments) => fault::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Order(arguments) => order::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match result {

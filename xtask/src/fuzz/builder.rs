@@ -31,7 +31,12 @@ pub fn build(home: &Path) -> Outcome<PathBuf> {
     if !built.success() {
         return Err("the fuzz targets don't build".into());
     }
-    Ok(home.join(PLATFORM).join("release"))
+    Ok(programs(home))
+}
+
+/// The folder that the programs are built into.
+pub fn programs(home: &Path) -> PathBuf {
+    home.join(PLATFORM).join("release")
 }
 
 /// Makes sure of cargo-fuzz; the folder where it was installed, if it was here.

@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Only these, separated by commas.
     #[arg(long, value_name = "TARGET", value_delimiter = ',')]
     only: Vec<String>,
+    /// Run what was built before, though the sources have changed since.
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// Builds the targets and runs them one after another; fails if a law was broken.
@@ -33,7 +36,10 @@ pub fn run(arguments: &Arguments) -> Outcome<()> {
     }
     let time = Duration::from_secs_f64(arguments.minutes * 60.0);
     let home = workspace::root().join("target/fuzz");
-    let programs = builder::build(&home)?;
+    let programs = match arguments.no_build {
+        true => builder::programs(&home),
+        false => builder::build(&home)?,
+    };
     let mut runs = Vec::new();
     for target in targets {
         let run = fuzzer::run(target, &programs.join(target.name), &home, time)?;
