@@ -4,6 +4,8 @@ mod bench;
 mod defects;
 mod demo;
 mod fault;
+mod fuzz;
+mod order;
 mod sim;
 mod soak;
 mod tidy;
@@ -37,6 +39,10 @@ enum Command {
     Soak(soak::Soak),
     /// Real faults on the real programs: bad links, kills, full and failing disks.
     Fault(fault::Arguments),
+    /// What comes from outside, under libFuzzer: frames, stored bodies, join tokens, lists, configurations.
+    Fuzz(fuzz::Arguments),
+    /// Commit order on PostgreSQL at length: parallel writers, rollbacks and kills, while readers follow.
+    Order(order::Arguments),
     /// Checks what the compiler doesn't: dependency edges, forbidden crates, file sizes, module docs, purity.
     Tidy,
 }
@@ -49,6 +55,8 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench::run(&bench),
         Command::Soak(soak) => soak::run(&soak),
         Command::Fault(arguments) => fault::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Order(arguments) => order::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match result {

@@ -14,6 +14,7 @@ use supplysync_net::http2::MAX_MESSAGE_BYTES;
 use supplysync_net::streaming;
 use supplysync_net::{CredentialVerifier, PeerIdentity, PeerInfo, Revocations};
 use supplysync_node::service::request::refuse;
+use supplysync_node::session::wire::check_lists;
 use supplysync_node::session::{
     COMPRESSION_METADATA, Guest, Link, Packing, SEND_BUFFER, SessionContext, introduce, introduced,
     run_primary,
@@ -171,7 +172,7 @@ impl Inner {
         self.shared.revocations.check(&identity, admitted.issued_at)?;
         let (outgoing, frames) = mpsc::channel(SEND_BUFFER);
         let link = Link {
-            incoming: streaming::messages(body, MAX_MESSAGE_BYTES).boxed(),
+            incoming: streaming::messages(body, MAX_MESSAGE_BYTES, |frame| Ok(check_lists(frame)?)).boxed(),
             outgoing,
         };
         let guest = Guest {

@@ -12,6 +12,9 @@ pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 pub const MAX_BATCHES_IN_FLIGHT: usize = 2;
 /// The largest frame that the decoder accepts.
 pub const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+/// The most fields of a message of the sync stream, those of its lists' elements not counted: more than the parts of the
+/// largest batch, and it bounds what is decoded.
+pub const MAX_FRAME_FIELDS: usize = 65_536;
 /// The highest Sync ID unless `max_sync_id` raises it.
 pub const DEFAULT_MAX_SYNC_ID: u16 = 64;
 /// The protocol version that this program speaks.

@@ -109,7 +109,8 @@ fn read(bytes: &[u8]) -> Option<JoinToken> {
     let mut urls = Vec::new();
     while let Some((length, more)) = rest.split_first() {
         let (url, more) = more.split_at_checked(usize::from(*length))?;
-        urls.push(String::from_utf8(url.to_vec()).ok()?);
+        let url = String::from_utf8(url.to_vec()).ok()?;
+        urls.push(Some(url).filter(|url| !url.is_empty())?);
         rest = more;
     }
     Some(JoinToken {
@@ -117,7 +118,7 @@ fn read(bytes: &[u8]) -> Option<JoinToken> {
         authority: *authority,
         id: *id,
         secret: secret.to_vec().into(),
-        urls: Some(urls).filter(|urls| !urls.is_empty())?,
+        urls: Some(urls).filter(|urls| (1..=MAX_URLS).contains(&urls.len()))?,
     })
 }
 
@@ -195,6 +196,23 @@ mod tests {
         }
         let newer = JoinToken::parse(&text.replacen('1', "2", 1).into()).unwrap_err();
         assert!(newer.message().contains("another version"), "{newer}");
+    }
+
+    #[test]
+    fn addresses_are_few_and_not_empty() {
+        let parsed = |urls: &[&str]| {
+            let urls = urls.iter().map(|url| (*url).to_owned()).collect();
+            JoinToken::parse(&JoinToken { urls, ..token() }.text()).map(|read| read.urls.len())
+        };
+        let url = "https://h:1";
+        assert_eq!(parsed(&[url; MAX_URLS]).unwrap(), MAX_URLS);
+        for wrong in [[url; MAX_URLS + 1].as_slice(), &[], &[""], &[url, ""]] {
+            assert_eq!(
+                parsed(wrong).unwrap_err().reason(),
+                Reason::TOKEN_MALFORMED,
+                "{wrong:?}"
+            );
+        }
     }
 
     #[test]

@@ -16,11 +16,13 @@ const PREFIX_BYTES: usize = 5;
 /// What is set aside for a message before any of it has come, at most.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// The messages of a request, in order. A fault is the last thing that comes: `PROTOCOL_VIOLATION` and `TOO_LARGE` for
-/// what no honest client sends, `PEER_UNREACHABLE` when the connection is lost.
+/// The messages of a request, in order, each looked at by `check` before it is decoded. A fault is the last thing that
+/// comes: what `check` says, `PROTOCOL_VIOLATION` and `TOO_LARGE` for what no honest client sends, `PEER_UNREACHABLE` when
+/// the connection is lost.
 pub fn messages<M: Message + Default>(
     body: Body,
     limit: usize,
+    check: fn(&[u8]) -> Result<(), Fault>,
 ) -> impl Stream<Item = Result<M, Fault>> + Send {
     let reader = Reader {
         body,
@@ -28,13 +30,15 @@ pub fn messages<M: Message + Default>(
         limit,
         over: false,
     };
-    stream::unfold(reader, |mut reader| async move {
+    stream::unfold(reader, move |mut reader| async move {
         if reader.over {
             return None;
         }
         let message = reader.message().await.transpose()?;
-        let message =
-            message.and_then(|bytes| M::decode(bytes).map_err(|error| undecodable().with_source(error)));
+        let message = message.and_then(|bytes| {
+            check(&bytes)?;
+            M::decode(bytes).map_err(|error| undecodable().with_source(error))
+        });
         reader.over = message.is_err();
         Some((message, reader))
     })
@@ -165,11 +169,19 @@ mod tests {
     }
 
     async fn read(chunks: &[&[u8]], limit: usize) -> Vec<Result<String, Reason>> {
-        let messages = messages::<String>(body(chunks), limit);
+        let messages = messages::<String>(body(chunks), limit, checked);
         messages
             .map(|message| message.map_err(|fault| fault.reason()))
             .collect()
             .await
+    }
+
+    /// Nothing that holds an exclamation mark.
+    fn checked(message: &[u8]) -> Result<(), Fault> {
+        match message.contains(&b'!') {
+            true => Err(violation("too loud")),
+            false => Ok(()),
+        }
     }
 
     fn two() -> Vec<u8> {
@@ -207,6 +219,17 @@ mod tests {
             read(&[&[0, 0, 0, 0, 1, 0xff]], 100).await,
             [Err(Reason::PROTOCOL_VIOLATION)]
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_to_be_decoded_ends_the_stream() {
+        let bytes = [two(), framed(&"loud!".to_owned()).to_vec(), two()].concat();
+        let expected = [
+            Ok("one".into()),
+            Ok("another".into()),
+            Err(Reason::PROTOCOL_VIOLATION),
+        ];
+        assert_eq!(read(&[&bytes], 100).await, expected);
     }
 
     #[tokio::test]

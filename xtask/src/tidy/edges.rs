@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("primary-svc", SERVICE),
     ("satellite-svc", SERVICE),
     ("supplysync-tests", EVERYTHING),
+    ("supplysync-laws", EVERYTHING),
     ("xtask", EVERYTHING),
 ];
 const SHARED: &[&str] = &[
@@ -58,6 +59,7 @@ const EVERYTHING: &[&str] = &[
     "primary-svc",
     "satellite-svc",
     "supplysync-tests",
+    "supplysync-laws",
 ];
 
 /// Libraries that only the named crates of ours may name: the database stays in the store, the benchmark's

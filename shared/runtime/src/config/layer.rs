@@ -1,5 +1,6 @@
 //! The layers of a configuration: reading the file, the environment and the flags into trees of values.
 
+use std::ops::Range;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
@@ -51,8 +52,9 @@ pub(super) fn read(sources: &Sources, defaults: &Value, problems: &mut Vec<Probl
 fn file(path: &Path, problems: &mut Vec<Problem>) -> Option<Layer> {
     let origin = path.display().to_string();
     let read = std::fs::read_to_string(path).map_err(|error| format!("can't be read: {error}"));
-    let parsed =
-        read.and_then(|text| Toml::from_str::<Dict>(&text).map_err(|error| format!("is not TOML: {error}")));
+    let parsed = read.and_then(|text| {
+        Toml::from_str::<Dict>(&text).map_err(|error| not_toml(&text, error.message(), error.span()))
+    });
     match parsed {
         Ok(values) => Some(Layer { origin, values }),
         Err(what) => {
@@ -63,6 +65,19 @@ fn file(path: &Path, problems: &mut Vec<Problem>) -> Option<Layer> {
             });
             None
         }
+    }
+}
+
+/// Where the text stops being TOML, and why. The parser's own words would show the line, which may hold a password.
+fn not_toml(text: &str, why: &str, place: Option<Range<usize>>) -> String {
+    let before = place.and_then(|place| text.get(..place.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("is not TOML, line {line}, column {column}: {why}")
+        }
+        None => format!("is not TOML: {why}"),
     }
 }
 

@@ -200,7 +200,9 @@ fn a_file_that_is_absent_or_not_toml_is_named() {
     let mut given = given("a = = b", &[("SUPPLYSYNC_WORKERS", "many")], &[]);
     let fault = load::<Config>(&given.sources).unwrap_err();
     assert!(
-        fault.message().contains("supplysync.toml: is not TOML"),
+        fault
+            .message()
+            .contains("supplysync.toml: is not TOML, line 1, column 5: "),
         "{fault}"
     );
     assert!(
@@ -210,6 +212,14 @@ fn a_file_that_is_absent_or_not_toml_is_named() {
     given.sources.file = Some(given.folder.path().join("absent.toml"));
     let fault = load::<Config>(&given.sources).unwrap_err();
     assert!(fault.message().contains("absent.toml: can't be read"), "{fault}");
+}
+
+#[test]
+fn a_line_that_is_not_toml_is_not_shown() {
+    let given = given("[sync]\ndatabase = 'postgres://u:hunter2@h/db' x", &[], &[]);
+    let fault = load::<Config>(&given.sources).unwrap_err();
+    assert!(fault.message().contains("line 2, column 40: "), "{fault}");
+    assert!(!format!("{fault:?}").contains("hunter2"), "{fault:?}");
 }
 
 #[test]

@@ -128,9 +128,17 @@ pub(super) fn owner_of(channel: Channel, owners: &HashMap<StoreId, SyncId>) -> O
     }
 }
 
-/// Live records of a channel that a receiver at `cursor` does not have in their latest version.
-pub(super) async fn live_beyond(conn: &TxConn, number: i32, cursor: Option<Cursor>) -> Result<u64, Fault> {
-    let count = "SELECT COUNT(*) FROM record WHERE channel = $1 AND NOT deleted";
+/// Records of a channel that a receiver does not have in their latest version.
+pub(super) struct Beyond {
+    /// All of them: as long as a tombstone is on its way, the receiver holds more than there is.
+    pub all: u64,
+    /// Those that are not deleted.
+    pub live: u64,
+}
+
+/// What is beyond a receiver's cursor; everything if it has none.
+pub(super) async fn beyond(conn: &TxConn, number: i32, cursor: Option<Cursor>) -> Result<Beyond, Fault> {
+    let count = "SELECT COUNT(*), COUNT(CASE WHEN NOT deleted THEN 1 END) FROM record WHERE channel = $1";
     let (sql, values) = match cursor {
         None | Some(Cursor::Loading { last: None, .. }) => (count.to_owned(), vec![number.into()]),
         Some(Cursor::Following { seq }) => (
@@ -154,7 +162,10 @@ pub(super) async fn live_beyond(conn: &TxConn, number: i32, cursor: Option<Curso
         .row(sql, values)
         .await?
         .ok_or_else(|| damaged("a count without a row"))?;
-    Ok(column::<i64>(&row, 0)? as u64)
+    Ok(Beyond {
+        all: column::<i64>(&row, 0)? as u64,
+        live: column::<i64>(&row, 1)? as u64,
+    })
 }
 
 fn cursor_row(row: &QueryResult, here: SyncId) -> Result<CursorRow, Fault> {

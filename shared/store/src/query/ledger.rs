@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use supplysync_model::{Channel, Fault, StoreId, SyncId};
 
 use super::column;
-use super::cursors::{CursorRow, live_beyond, owner_of};
+use super::cursors::{CursorRow, beyond, owner_of};
 use crate::{Queries, TxConn, raw};
 
 /// Which end counted a row.
@@ -38,7 +38,7 @@ pub struct LedgerRow {
     pub parked: u64,
     /// Live records in open quarantine at the receiver, each once.
     pub quarantined: u64,
-    /// The owner's live records whose latest version is not there; `None` while that is not known.
+    /// The owner's records, deleted ones too, whose latest version is not there; `None` while that is not known.
     pub pending: Option<u64>,
 }
 
@@ -79,7 +79,7 @@ impl Queries {
                 .and_then(|number| digests.get(&number))
                 .map_or(0, |digest| digest.count);
             let pending = match number {
-                Some(number) => live_beyond(self.conn(), number, row.map(|row| row.cursor)).await?,
+                Some(number) => beyond(self.conn(), number, row.map(|row| row.cursor)).await?.all,
                 None => 0,
             };
             let entry = LedgerRow {

@@ -3,7 +3,7 @@
 use supplysync_model::{Channel, Digest, Fault, Seq, SyncId, Timestamp};
 use supplysync_sync_core::{Cursor, Direction, OwnerProof};
 
-use super::cursors::{Compared, live_beyond};
+use super::cursors::{Compared, beyond};
 use super::ledger::parked_by_channel;
 use crate::Queries;
 
@@ -70,11 +70,11 @@ impl Queries {
                     caught_up.then_some(0),
                 )
             } else {
-                let pending = live_beyond(self.conn(), row.number, Some(row.cursor)).await?;
+                let beyond = beyond(self.conn(), row.number, Some(row.cursor)).await?;
                 (
-                    held.count.saturating_sub(pending),
+                    held.count.saturating_sub(beyond.live),
                     Some(held.count),
-                    Some(pending),
+                    Some(beyond.all),
                 )
             };
             progress.push(ChannelProgress {

@@ -11,6 +11,7 @@ use crate::sample::{SECOND, assignment, item, line, receipt, site, store_id};
 
 crate::on_every_database! {
     both_ends_count_the_same;
+    a_deletion_on_its_way_is_pending;
     what_is_refused_is_accounted_for;
 }
 
@@ -81,6 +82,22 @@ async fn both_ends_count_the_same(bed: impl Database) {
             there
         );
     }
+}
+
+async fn a_deletion_on_its_way_is_pending(bed: impl Database) {
+    let world = World::in_step(&bed).await;
+    world
+        .second
+        .put(vec![line(50, SECOND, 5), line(51, SECOND, 5)])
+        .await
+        .unwrap();
+    push(&world.second, &world.primary, ALL).await;
+    world.second.delete(line(51, SECOND, 5)).await.unwrap();
+    let on_its_way = counts(row(&world.second, Some(SECOND), 1, Side::Sender).await);
+    assert_eq!(on_its_way, (Some(1), 2, 0, Some(1)));
+    push(&world.second, &world.primary, ALL).await;
+    let there = counts(row(&world.second, Some(SECOND), 1, Side::Sender).await);
+    assert_eq!(there, (Some(1), 1, 0, Some(0)));
 }
 
 async fn what_is_refused_is_accounted_for(bed: impl Database) {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod alike;
 mod atomic;
 mod audit;
 mod commit_order;

@@ -1,18 +1,20 @@
 //! The simulator's model store as a store to test: what the simulator proves of the protocol rests on its answers.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use supplysync_model::{
     Assignment, Channel, Checkpoint, Fault, Incarnation, Record, RecordKey, Seq, SiteReport, StoreId,
     StoreTotals, SyncId, Timestamp,
 };
 use supplysync_record_codec::RecordBody;
-use supplysync_sync_core::simulator::store::{Bodies, ModelStore, Moment, OwnChange};
+use supplysync_sync_core::simulator::store::{Bodies, ModelStore, Moment, OwnChange, Side};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Direction, LineageVerdict, Page, PageRequest, ReportNoted,
-    ReportsRead, Served,
+    Ack, ApplyOutcome, ApplyRequest, Comparison, Cursor, Direction, LineageVerdict, Page, PageRequest,
+    ReportNoted, ReportsRead, Served,
 };
 
+use crate::alike::{Counts, LedgerKey};
 use crate::records::{Bed, Records};
 
 /// Where model stores come from.
@@ -188,8 +190,8 @@ impl Records for Model {
         self.store.borrow_mut().abort_move(self.moment(), store).is_ok()
     }
 
-    async fn assignment(&self, store: StoreId) -> Assignment {
-        self.store.borrow().assignment(store).unwrap()
+    async fn find_assignment(&self, store: StoreId) -> Option<Assignment> {
+        self.store.borrow().assignment(store)
     }
 
     async fn totals(&self, store: StoreId) -> StoreTotals {
@@ -225,6 +227,38 @@ impl Records for Model {
         store
             .get_record(key)
             .map(|stored| (stored.record.clone(), stored.seq))
+    }
+
+    async fn compared(&self) -> Vec<Comparison> {
+        let store = self.store.borrow();
+        let received = store
+            .cursors()
+            .filter(|((_, _, direction), _)| *direction == store.receives());
+        received.filter_map(|(_, row)| row.compared).collect()
+    }
+
+    /// The model counts channel by channel; both channels of a store are one entry.
+    async fn ledger(&self) -> BTreeMap<LedgerKey, Counts> {
+        let store = self.store.borrow();
+        let mut rows: BTreeMap<LedgerKey, (usize, Counts)> = BTreeMap::new();
+        for row in store.ledger() {
+            if matches!(row.channel, Channel::Site(_)) {
+                continue;
+            }
+            let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b);
+            let key = (row.channel.store(), row.receiver, row.side == Side::Sender);
+            let (channels, counts) = rows.entry(key).or_insert((0, (Some(0), 0, 0, Some(0))));
+            *channels += 1;
+            *counts = (
+                sum(counts.0, row.owner_records),
+                counts.1 + row.held,
+                counts.2 + row.quarantined,
+                sum(counts.3, row.pending),
+            );
+        }
+        // A store of which only one channel has a cursor yet is counted whole by the real store, and not here.
+        rows.retain(|(store, _, _), (channels, _)| *channels == if store.is_some() { 2 } else { 1 });
+        rows.into_iter().map(|(key, (_, counts))| (key, counts)).collect()
     }
 
     async fn quarantined(&self) -> Vec<(RecordKey, String)> {

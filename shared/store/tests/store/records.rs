@@ -1,17 +1,21 @@
 //! What a store answers as far as the protocol goes. The suite's protocol tests know nothing else of it.
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt;
 use supplysync_model::{
     Assignment, Channel, Checkpoint, Digest, Fault, Incarnation, Record, RecordKey, Seq, SiteReport, StoreId,
     StoreTotals, SyncId, Timestamp,
 };
 use supplysync_record_codec::RecordBody;
-use supplysync_store::query::PageQuery;
+use supplysync_store::query::{PageQuery, Side};
 use supplysync_store::{MoveOrder, OwnChange, Store};
 use supplysync_sync_core::{
-    Ack, ApplyOutcome, ApplyRequest, Cursor, Hello, LineageVerdict, Page, PageRequest, ReportNoted,
-    ReportsRead, Served,
+    Ack, ApplyOutcome, ApplyRequest, Comparison, Cursor, Hello, LineageVerdict, Page, PageRequest,
+    ReportNoted, ReportsRead, Served,
 };
+
+use crate::alike::{Counts, LedgerKey};
 
 /// Where stores come from.
 pub trait Bed {
@@ -57,10 +61,17 @@ pub trait Records {
     async fn read_reports(&self) -> ReportsRead;
     /// A satellite goes on by itself with a store that is being moved away; whether it did.
     async fn abort(&self, store: StoreId) -> bool;
-    async fn assignment(&self, store: StoreId) -> Assignment;
+    async fn find_assignment(&self, store: StoreId) -> Option<Assignment>;
+    async fn assignment(&self, store: StoreId) -> Assignment {
+        self.find_assignment(store).await.unwrap()
+    }
     async fn totals(&self, store: StoreId) -> StoreTotals;
     async fn lineage(&self, held: Option<Checkpoint>) -> LineageVerdict;
     async fn record(&self, key: RecordKey) -> Option<(Record, Seq)>;
+    /// The last comparison of each channel that this site receives, in no order.
+    async fn compared(&self) -> Vec<Comparison>;
+    /// What is counted of each store and receiver.
+    async fn ledger(&self) -> BTreeMap<LedgerKey, Counts>;
     /// What is in open quarantine, with reasons, in no order.
     async fn quarantined(&self) -> Vec<(RecordKey, String)>;
     /// The channel's total, as a page of it is stamped.
@@ -225,11 +236,11 @@ impl Records for Store {
         aborted.contains(&store)
     }
 
-    async fn assignment(&self, store: StoreId) -> Assignment {
+    async fn find_assignment(&self, store: StoreId) -> Option<Assignment> {
         let read = self.read("assignment", move |tx| {
             async move { tx.assignment(store).await }.boxed()
         });
-        read.await.unwrap().unwrap()
+        read.await.unwrap()
     }
 
     async fn totals(&self, store: StoreId) -> StoreTotals {
@@ -248,6 +259,35 @@ impl Records for Store {
             async move { tx.get_record(key).await }.boxed()
         });
         stored.await.unwrap().map(|stored| (stored.record, stored.seq))
+    }
+
+    async fn compared(&self) -> Vec<Comparison> {
+        let report = self.read("compared", |tx| async move { tx.verify(false).await }.boxed());
+        let channels = report.await.unwrap().channels.into_iter();
+        let received = channels.filter(|verdict| verdict.we_receive);
+        received
+            .filter_map(|verdict| {
+                let compared = verdict.compared?;
+                Some(Comparison {
+                    channel: verdict.channel,
+                    theirs: compared.theirs,
+                    ours: compared.ours,
+                    seq: compared.seq,
+                    equal: compared.equal,
+                    explained: compared.explained,
+                })
+            })
+            .collect()
+    }
+
+    async fn ledger(&self) -> BTreeMap<LedgerKey, Counts> {
+        let rows = self.read("ledger", |tx| async move { tx.ledger(None).await }.boxed());
+        let rows = rows.await.unwrap().into_iter();
+        rows.map(|row| {
+            let key = (row.store, row.receiver, row.side == Side::Sender);
+            (key, (row.owner_records, row.held, row.quarantined, row.pending))
+        })
+        .collect()
     }
 
     async fn quarantined(&self) -> Vec<(RecordKey, String)> {

@@ -116,13 +116,13 @@ pub async fn import(
 }
 
 /// A file whose rows have been read, before the transaction begins.
-struct ReadFile {
-    kind: FileKind,
-    rows: Vec<Row>,
-    unreadable: RowErrors,
+pub(super) struct ReadFile {
+    pub(super) kind: FileKind,
+    pub(super) rows: Vec<Row>,
+    pub(super) unreadable: RowErrors,
 }
 
-fn read_file(file: ImportFile) -> Result<ReadFile, Fault> {
+pub(super) fn read_file(file: ImportFile) -> Result<ReadFile, Fault> {
     if file.text.len() > MAX_FILE_BYTES {
         return Err(Fault::new(
             FaultCode::InvalidArgument,

@@ -9,6 +9,11 @@ use csv::{ByteRecord, ReaderBuilder};
 pub const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 /// The most errors listed; a file in the wrong format would list each of its cells otherwise.
 pub const MAX_ERRORS: usize = 10_000;
+/// The most bytes of all errors listed, so that the answer stays below what a client takes.
+const MAX_TOLD_BYTES: usize = 2 * 1024 * 1024;
+/// The most characters of one message, and of a column's name: what is wrong may quote a cell of any length.
+const MESSAGE_CHARS: usize = 500;
+const COLUMN_CHARS: usize = 50;
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +30,7 @@ pub struct RowError {
 #[derive(Debug, Clone, Default)]
 pub struct RowErrors {
     found: Vec<RowError>,
+    bytes: usize,
     total: u64,
 }
 
@@ -32,13 +38,16 @@ impl RowErrors {
     /// Notes one; beyond the limit they are only counted.
     pub fn add(&mut self, line: u64, column: &str, message: impl Display) {
         self.total += 1;
-        if self.found.len() < MAX_ERRORS {
-            self.found.push(RowError {
-                line,
-                column: column.to_owned(),
-                message: message.to_string(),
-            });
+        if self.found.len() == MAX_ERRORS || self.bytes >= MAX_TOLD_BYTES {
+            return;
         }
+        let error = RowError {
+            line,
+            column: shortened(column.to_owned(), COLUMN_CHARS),
+            message: shortened(message.to_string(), MESSAGE_CHARS),
+        };
+        self.bytes += error.column.len() + error.message.len();
+        self.found.push(error);
     }
 
     /// How many there are in all.
@@ -51,6 +60,15 @@ impl RowErrors {
         self.found.sort();
         self.found
     }
+}
+
+/// The beginning of a text that is longer than so many characters.
+fn shortened(mut text: String, chars: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A row: its line, and its cells by column.
@@ -214,6 +232,31 @@ mod tests {
         assert_eq!(rows.len(), 2);
         let found: Vec<_> = errors.iter().map(|e| (e.line, e.column.as_str())).collect();
         assert_eq!(found, [(2, ""), (4, "code"), (5, "")]);
+    }
+
+    #[test]
+    fn what_is_told_stays_small_whatever_the_file_holds() {
+        let (_, errors) = read_text(&[b'x'; 100_000]);
+        assert!(
+            errors
+                .iter()
+                .all(|error| error.column.chars().count() <= COLUMN_CHARS + 1)
+        );
+        let mut errors = RowErrors::default();
+        for line in 0..MAX_ERRORS as u64 {
+            errors.add(line, "code", format!("{:?} is wrong", "\0".repeat(1_000)));
+        }
+        assert_eq!(errors.total(), MAX_ERRORS as u64);
+        let listed = errors.sorted();
+        let told: usize = listed
+            .iter()
+            .map(|error| error.message.len() + error.column.len())
+            .sum();
+        assert!(
+            listed.len() > 1_000 && told <= MAX_TOLD_BYTES + 1_000,
+            "{told} bytes of {}",
+            listed.len()
+        );
     }
 
     #[test]

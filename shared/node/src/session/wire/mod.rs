@@ -11,10 +11,11 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-use supplysync_model::{Fault, Reason};
+use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_sync_core::Refused;
 
 pub use batch::Packing;
+pub use count::check_lists;
 
 /// What is wrong with a frame, for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,16 @@ impl Violation {
             "the other end sent a frame that can't be read: {self}; the session begins again by itself"
         );
         Refused::new(Reason::PROTOCOL_VIOLATION, message).retryable()
+    }
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Fault {
+        Fault::new(
+            FaultCode::InvalidArgument,
+            Reason::PROTOCOL_VIOLATION,
+            violation.0,
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
 use supplysync_api::v1;
-use supplysync_model::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES};
+use supplysync_model::limits::{MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_FRAME_FIELDS};
 use supplysync_model::{
     Chain, Channel, Checkpoint, Digest, Epoch, Incarnation, Kind, Reason, Record, RecordHash, RecordId,
     RecordKey, StoreId, SyncId, Timestamp,
@@ -446,4 +446,31 @@ fn what_is_named_twice_is_refused() {
         message: Some(v1::primary_message::Message::Serve(serve)),
     };
     assert!(frame.read().unwrap_err().to_string().contains("twice"));
+}
+
+#[test]
+fn long_lists_are_refused_before_they_are_decoded() {
+    // Lists of `Hello`, `Welcome`, `Serve`, `Ack` and `CopyWish`, of elements without any bytes.
+    for (message, list) in [(1, 6), (1, 10), (1, 8), (4, 1), (5, 2), (6, 3), (12, 2)] {
+        let frame = |elements: usize| {
+            let mut frame = Vec::new();
+            prost::encoding::encode_key(message, prost::encoding::WireType::LengthDelimited, &mut frame);
+            prost::encoding::encode_varint(2 * elements as u64, &mut frame);
+            frame.extend([list << 3 | 2, 0].repeat(elements));
+            frame
+        };
+        assert_eq!(super::check_lists(&frame(MAX_FRAME_FIELDS)), Ok(()));
+        let refused = super::check_lists(&frame(MAX_FRAME_FIELDS + 1)).unwrap_err();
+        assert!(
+            refused.to_string().contains("more than 65536 fields"),
+            "{refused}"
+        );
+    }
+    let batch = v1::SatelliteMessage {
+        message: Some(v1::satellite_message::Message::Batch(v1::Batch {
+            payload: vec![0; MAX_FRAME_BYTES - 100].into(),
+            ..wire_batch(0)
+        })),
+    };
+    assert_eq!(super::check_lists(&batch.encode_to_vec()), Ok(()));
 }

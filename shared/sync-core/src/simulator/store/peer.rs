@@ -241,11 +241,14 @@ impl ModelStore {
         self.commit(&[], moment);
     }
 
-    /// What is known of the equality of our copy with its owner; `None` where we are the owner.
+    /// What is known of the equality of our copy with its owner, while nothing came since that it does not cover; `None`
+    /// where we are the owner.
     pub(super) fn owner_proof(&self, channel: Channel) -> Option<OwnerProof> {
         let owner = self.assignment(channel.store()?)?.site;
-        self.cursor(owner, channel, self.receives())
-            .and_then(|row| row.proven)
+        let row = self.cursor(owner, channel, self.receives())?;
+        let holds = row.compared.is_some_and(|last| last.equal && !last.explained);
+        let covers = |proof: &OwnerProof| row.cursor == Cursor::Following { seq: proof.seq };
+        row.proven.filter(|proof| holds && covers(proof))
     }
 
     /// Where this satellite stands in the primary's channels: as far as it was sent them, and at a hand-over.
@@ -256,9 +259,12 @@ impl ModelStore {
             cursors.retain(|(channel, _)| !own.contains(channel));
         }
         for assignment in self.assignments() {
-            for channel in Channel::of_store(assignment.store) {
+            let channels = Channel::of_store(assignment.store);
+            let anything = channels
+                .iter()
+                .any(|channel| self.feed(*channel, 0).next().is_some());
+            for channel in channels {
                 let unknown = self.cursor(SyncId::PRIMARY, channel, Direction::Pull).is_none();
-                let anything = self.feed(channel, 0).next().is_some();
                 if let Some(seq) = self.held_at(&assignment, channel).filter(|_| unknown && anything) {
                     cursors.push((channel, Cursor::Following { seq }));
                 }
