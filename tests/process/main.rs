@@ -28,6 +28,7 @@ pub mod page;
 mod proposals;
 mod removal;
 mod renewal;
+mod repairs;
 mod revocation;
 mod rotation;
 mod shelves;

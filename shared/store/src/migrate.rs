@@ -10,7 +10,7 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 
 use crate::connect::Pools;
 use crate::fault::database;
-use crate::{NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, schema};
+use crate::{NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, repair, schema};
 
 /// "Ssyn": SQLite's application_id of our files.
 const APPLICATION_ID: i32 = 0x5373_796e;
@@ -29,6 +29,9 @@ const MIGRATIONS: &[&[&str]] = &[
     projection::NOT_KEPT_IN_STEPS,
     dated::SCHEMA,
     copies::SCHEMA,
+    // 11 is of another branch, which is merged with this one.
+    &[],
+    repair::SCHEMA,
 ];
 
 /// What a database holds.

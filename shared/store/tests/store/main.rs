@@ -26,6 +26,7 @@ mod peer;
 mod proposals;
 mod push;
 mod records;
+mod repair;
 mod sample;
 mod withdrawn;
 

@@ -11,7 +11,9 @@ use supplysync_store::query::ChannelProgress;
 use supplysync_sync_core::{Cursor, Direction};
 
 use super::Diagnostics;
+use super::standing::standings;
 use super::verify::proof_to_wire;
+use crate::nightly::Nightly;
 use crate::service::view::{site_names, store_codes};
 use crate::status::{PeerStatus, SyncState, SyncStatus};
 
@@ -89,7 +91,20 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         peers: peers.collect(),
         parked,
         quarantined,
+        stores: standings(tx, &progress).await?,
+        verification: Nightly::load(tx).await?.and_then(verification),
         ..v1::SyncStatus::default()
+    })
+}
+
+fn verification(last: Nightly) -> Option<v1::LastVerification> {
+    let ended = last.ended_at()?;
+    Some(v1::LastVerification {
+        time: time_text(Some(ended)),
+        ok: last.ok,
+        records_checked: last.records,
+        differs: last.differs,
+        total: last.total,
     })
 }
 
