@@ -16,7 +16,10 @@ impl Store {
     /// off what is no longer possible. What was begun.
     pub async fn repair_differences(&self) -> Result<Vec<RepairOrder>, Fault> {
         let due = self.read("look for differences", |tx| {
-            Box::pin(async move { Ok(!tx.different().await?.is_empty() || !tx.outdated().await?.is_empty()) })
+            Box::pin(async move {
+                let any = tx.any_different_or_open().await?;
+                Ok(any && (!tx.different().await?.is_empty() || !tx.outdated().await?.is_empty()))
+            })
         });
         if !due.await? {
             return Ok(Vec::new());
@@ -27,6 +30,13 @@ impl Store {
 }
 
 impl Queries {
+    /// Whether there is anything to look at more closely: cheap, as it is asked again and again.
+    async fn any_different_or_open(&self) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM cursor WHERE equal = FALSE \
+                   UNION ALL SELECT 1 FROM repair WHERE ended_at IS NULL LIMIT 1";
+        Ok(self.conn().row(sql, vec![]).await?.is_some())
+    }
+
     /// The copies to repair now.
     async fn different(&self) -> Result<Vec<RepairOrder>, Fault> {
         let cursors = self.cursors().await?;

@@ -19,7 +19,8 @@ pub use heal::{Healed, HealedChannel};
 
 /// The last repair of each copy, by the site that it comes from. `asked_by` is empty where nobody had to ask; `equal` is
 /// null until the copy was compared, and after a repair that was called off.
-pub(crate) const SCHEMA: &[&str] = &["CREATE TABLE repair (
+pub(crate) const SCHEMA: &[&str] = &[
+    "CREATE TABLE repair (
         peer INTEGER NOT NULL,
         channel INTEGER NOT NULL,
         begun_at BIGINT NOT NULL,
@@ -29,7 +30,10 @@ pub(crate) const SCHEMA: &[&str] = &["CREATE TABLE repair (
         ended_at BIGINT,
         equal BOOLEAN,
         PRIMARY KEY (peer, channel)
-    )"];
+    )",
+    // Few, if any: what is looked for every few seconds must not go through all cursors.
+    "CREATE INDEX cursor_different ON cursor (peer, channel) WHERE equal = FALSE",
+];
 
 /// The last repair of a copy that this site holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
