@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use supplysync_model::FieldViolation;
 use supplysync_node::cli::settings::{
     DatabaseSection, LimitsSection, ListenSection, OperatorSection, SiteConfig, SiteSection, TlsSection,
+    VerifySection,
 };
 use supplysync_runtime::config::Span;
 use supplysync_runtime::{LogConfig, Validate};
@@ -37,6 +38,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Limits that a network may raise.
     pub limits: LimitsSection,
+    /// The verification that this server does by itself, once a day.
+    pub verify: VerifySection,
     /// How sites join and renew their certificates.
     pub enrolment: EnrolmentSection,
 }
@@ -115,6 +118,7 @@ impl Default for Config {
             operator: OperatorSection::default(),
             log: LogConfig::default(),
             limits: LimitsSection::default(),
+            verify: VerifySection::default(),
             enrolment: EnrolmentSection::default(),
         }
     }
@@ -147,6 +151,7 @@ impl Validate for Config {
         let mut violations = Vec::new();
         self.database.check(&mut violations);
         self.limits.check(&mut violations);
+        self.verify.check(&mut violations);
         self.enrolment.check(&mut violations);
         self.log.check(&mut violations);
         violations
@@ -190,6 +195,7 @@ mod tests {
         let mut config = Config::default();
         config.database.url = "mysql://x".into();
         config.limits.max_sync_id = 1;
+        config.verify.hour = 24;
         config.log.filter = "loud=loud".into();
         config.enrolment.urls = vec!["http://primary".into()];
         config.enrolment.token_life = Span::days(366);
@@ -204,6 +210,7 @@ mod tests {
             [
                 "database.url",
                 "limits.max_sync_id",
+                "verify.hour",
                 "enrolment.urls",
                 "enrolment.token_life",
                 "enrolment.certificate_life",

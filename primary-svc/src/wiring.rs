@@ -36,6 +36,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         tls,
         listen: config.listen.clone(),
         database: config.database.store_config(&config.data_dir),
+        verify: config.verify,
         revocations: revocations.clone(),
     };
     let foundation = Foundation::lay(site, context).await?;

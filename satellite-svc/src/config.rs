@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use supplysync_model::FieldViolation;
 use supplysync_node::cli::settings::{
     DatabaseSection, LimitsSection, ListenSection, OperatorSection, SiteConfig, SiteSection, TlsSection,
+    VerifySection,
 };
 use supplysync_runtime::{LogConfig, Validate};
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Limits that a network may raise.
     pub limits: LimitsSection,
+    /// The verification that this server does by itself, once a day.
+    pub verify: VerifySection,
 }
 
 /// With whom and how often to synchronise.
@@ -95,6 +98,7 @@ impl Default for Config {
             operator: OperatorSection::default(),
             log: LogConfig::default(),
             limits: LimitsSection::default(),
+            verify: VerifySection::default(),
         }
     }
 }
@@ -127,6 +131,7 @@ impl Validate for Config {
         self.sync.check(&mut violations);
         self.database.check(&mut violations);
         self.limits.check(&mut violations);
+        self.verify.check(&mut violations);
         self.log.check(&mut violations);
         violations
     }

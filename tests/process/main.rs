@@ -29,6 +29,7 @@ mod proposals;
 mod recovery;
 mod removal;
 mod renewal;
+mod repairs;
 mod revocation;
 mod rotation;
 mod shelves;

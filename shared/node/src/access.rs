@@ -91,7 +91,12 @@ const RULES: &[(&str, &[&str], &[Caller])] = &[
     // It names people and addresses, and says who tried what.
     (
         "supplysync.v1.DiagnosticsService",
-        &["ListAuditLog", "ResolveQuarantine"],
+        &[
+            "ListAuditLog",
+            "ResolveQuarantine",
+            "Repair",
+            "RebuildProjections",
+        ],
         &[Operator(Admin)],
     ),
     (
@@ -245,6 +250,8 @@ mod tests {
                 "RemoveSite",
                 "ListAuditLog",
                 "ResolveQuarantine",
+                "Repair",
+                "RebuildProjections",
             ]
             .contains(&method);
             let for_visitors = path.contains("EnrolmentService");

@@ -24,7 +24,7 @@ use tonic::service::{Routes, RoutesBuilder};
 
 use crate::access;
 use crate::certificates::Certificates;
-use crate::cli::settings::{ListenSection, TlsSection};
+use crate::cli::settings::{ListenSection, TlsSection, VerifySection};
 use crate::command::preferences::PreferenceBook;
 use crate::service::diagnostics::Diagnostics;
 use crate::service::master_data::MasterData;
@@ -33,6 +33,7 @@ use crate::service::report::Reports;
 use crate::service::stock::Stock;
 use crate::session::{SessionContext, SyncControl};
 use crate::wake::Wake;
+use crate::{nightly, repairs};
 
 /// How long calls and sessions may take to end once the program stops; then they are cut.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -59,6 +60,8 @@ pub struct Site {
     pub listen: ListenSection,
     /// The database.
     pub database: StoreConfig,
+    /// The daily verification.
+    pub verify: VerifySection,
     /// Whose certificates are refused; the role fills it.
     pub revocations: Revocations,
 }
@@ -78,6 +81,9 @@ pub struct Foundation {
     server: Server,
     health: SocketAddr,
     serving: Condition,
+    verify: VerifySection,
+    /// Whether no other server has the database.
+    alone: bool,
     revocations: Revocations,
 }
 
@@ -114,6 +120,7 @@ impl Foundation {
             random: context.random.clone(),
         };
         let store = Store::open(site.database, deps).await?;
+        let alone = store.durability().await?.backend == "sqlite";
         if let Err(fault) = check_identity(&store, site.role, &certificates.present()) {
             store.close().await;
             return Err(fault);
@@ -136,6 +143,8 @@ impl Foundation {
             server,
             health: health_address,
             serving,
+            verify: site.verify,
+            alone,
             revocations: site.revocations,
         })
     }
@@ -219,6 +228,23 @@ impl Foundation {
         });
         let following = self.certificates.clone().follow(self.context.stop.clone());
         tasks.spawn("follow certificates", OnEnd::Critical, following);
+        let repairing = repairs::watch(
+            self.store.clone(),
+            self.control.clone(),
+            self.context.stop.clone(),
+        );
+        let repairing = self.users.track_future(repairing);
+        tasks.spawn("repair differences", OnEnd::Critical, repairing);
+        if self.verify.nightly {
+            let verifying = nightly::verify_each_day(
+                self.store.clone(),
+                self.verify.hour,
+                self.alone,
+                self.context.stop.clone(),
+            );
+            let verifying = self.users.track_future(verifying);
+            tasks.spawn("daily verification", OnEnd::Critical, verifying);
+        }
         tasks.spawn("grpc server", OnEnd::Critical, self.run(routes));
     }
 

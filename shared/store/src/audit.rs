@@ -3,6 +3,7 @@
 use supplysync_model::{Fault, Timestamp};
 
 use crate::WriteTx;
+use crate::projection::raw::{Rows, Table};
 
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,21 +24,47 @@ pub struct AuditEntry {
     pub new: String,
 }
 
+const AUDIT_LOG: Table = Table {
+    name: "audit_log",
+    columns: &[
+        "id",
+        "at",
+        "principal",
+        "from_address",
+        "action",
+        "subject",
+        "old_value",
+        "new_value",
+    ],
+    key: 1,
+    lasting: &[],
+    keep: 0,
+};
+
 impl WriteTx {
     /// Appends to the audit log.
     pub async fn audit(&mut self, entry: AuditEntry) -> Result<(), Fault> {
-        let sql = "INSERT INTO audit_log (id, at, principal, from_address, action, subject, old_value, new_value) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let values = vec![
-            self.new_id().as_bytes().to_vec().into(),
-            entry.at.0.into(),
-            entry.principal.into(),
-            entry.from.into(),
-            entry.action.into(),
-            entry.subject.into(),
-            entry.old.into(),
-            entry.new.into(),
-        ];
-        self.conn().execute(sql, values).await.map(drop)
+        self.audit_all([entry]).await
+    }
+
+    /// Appends many entries.
+    pub(crate) async fn audit_all(
+        &mut self,
+        entries: impl IntoIterator<Item = AuditEntry>,
+    ) -> Result<(), Fault> {
+        let mut rows = Rows::new(&AUDIT_LOG);
+        for entry in entries {
+            rows.push([
+                self.new_id().as_bytes().to_vec().into(),
+                entry.at.0.into(),
+                entry.principal.into(),
+                entry.from.into(),
+                entry.action.into(),
+                entry.subject.into(),
+                entry.old.into(),
+                entry.new.into(),
+            ]);
+        }
+        rows.upsert(self.conn()).await
     }
 }

@@ -7,6 +7,7 @@ use supplysync_sync_core::bucket_of;
 
 use crate::fault::{damaged, database};
 use crate::projection::raw::{Rows, Table};
+use crate::verify::Counted;
 use crate::{Queries, TxConn};
 
 const CHANNEL_DIGEST: Table = Table {
@@ -81,6 +82,26 @@ impl Deltas {
         }
         rows.upsert(conn).await
     }
+}
+
+/// Replaces what is kept of a channel by what its records say.
+pub(crate) async fn replace(conn: &TxConn, channel: i32, counted: &Counted) -> Result<(), Fault> {
+    let sql = "UPDATE channel SET records = $1, bytes = $2 WHERE number = $3";
+    conn.execute(
+        sql,
+        vec![counted.records.into(), counted.bytes.into(), channel.into()],
+    )
+    .await?;
+    let mut rows = Rows::new(&CHANNEL_DIGEST);
+    for (bucket, digest) in (0i32..).zip(&counted.buckets) {
+        rows.push([
+            channel.into(),
+            bucket.into(),
+            (digest.count as i64).into(),
+            digest.sum.to_be_bytes().to_vec().into(),
+        ]);
+    }
+    rows.upsert(conn).await
 }
 
 impl Queries {

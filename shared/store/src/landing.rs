@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use supplysync_model::{Fault, Record, RecordKey};
+use sea_orm::Value;
+use supplysync_model::{Fault, Record, RecordKey, Seq};
 use supplysync_record_codec::RecordBody;
 
 use crate::WriteTx;
@@ -12,7 +13,7 @@ use crate::held::Held;
 use crate::projection::raw::{Rows, Table, delete_records};
 use crate::projection::{self, Projected};
 
-const RECORD: Table = Table {
+pub(crate) const RECORD: Table = Table {
     name: "record",
     columns: &[
         "kind",
@@ -59,19 +60,7 @@ impl WriteTx {
             if !record.deleted {
                 deltas.add(channel, record.key.id, record.hash);
             }
-            rows.push([
-                i32::from(record.key.kind.0).into(),
-                record.key.id.to_bytes().to_vec().into(),
-                channel.into(),
-                (seq as i64).into(),
-                i32::from(record.origin_site.get()).into(),
-                (record.epoch.packed() as i64).into(),
-                (record.revision as i64).into(),
-                (record.schema as i32).into(),
-                record.deleted.into(),
-                record.hash.0.to_vec().into(),
-                record.body.to_vec().into(),
-            ]);
+            rows.push(row(record, channel, seq));
         }
         rows.upsert(self.conn()).await?;
         let projected: Vec<_> = landings
@@ -101,6 +90,23 @@ impl WriteTx {
         delete_records(self.conn(), "record", &keys).await?;
         projection::remove(self.conn(), &keys).await
     }
+}
+
+/// A record as it is stored.
+pub(crate) fn row(record: &Record, channel: i32, seq: Seq) -> [Value; 11] {
+    [
+        i32::from(record.key.kind.0).into(),
+        record.key.id.to_bytes().to_vec().into(),
+        channel.into(),
+        (seq as i64).into(),
+        i32::from(record.origin_site.get()).into(),
+        (record.epoch.packed() as i64).into(),
+        (record.revision as i64).into(),
+        (record.schema as i32).into(),
+        record.deleted.into(),
+        record.hash.0.to_vec().into(),
+        record.body.to_vec().into(),
+    ]
 }
 
 fn forget(deltas: &mut Deltas, key: RecordKey, old: &Held) {

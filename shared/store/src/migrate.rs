@@ -10,7 +10,9 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 
 use crate::connect::Pools;
 use crate::fault::database;
-use crate::{NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, recovery, schema};
+use crate::{
+    NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, recovery, repair, schema,
+};
 
 /// "Ssyn": SQLite's application_id of our files.
 const APPLICATION_ID: i32 = 0x5373_796e;
@@ -30,6 +32,7 @@ const MIGRATIONS: &[&[&str]] = &[
     dated::SCHEMA,
     copies::SCHEMA,
     recovery::SCHEMA,
+    repair::SCHEMA,
 ];
 
 /// What a database holds.

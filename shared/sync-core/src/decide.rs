@@ -66,6 +66,40 @@ pub fn decide_push(
     }
 }
 
+/// The verdict on a record of a repair: the primary asked the site `from`, where the store is active, for all that it has
+/// in the channel. It obeys what comes, as a copy does, but only from that site, and only what may be there: the site's own
+/// work, and what came with the store from those that had it before.
+pub fn decide_repair(
+    existing: Option<&Record>,
+    incoming: &Record,
+    from: SyncId,
+    assignment: Option<&Assignment>,
+) -> Verdict {
+    if existing.is_some_and(|e| e.hash == incoming.hash && e.channel == incoming.channel) {
+        return Verdict::Duplicate;
+    }
+    let Some(store) = incoming.channel.store() else {
+        return Verdict::Quarantine(Reason::MASTER_DATA_IS_PRIMARY_ONLY);
+    };
+    if !incoming.channel.admits(incoming.key.kind) || existing.is_some_and(|e| e.channel != incoming.channel)
+    {
+        return Verdict::Quarantine(Reason::WRONG_CHANNEL);
+    }
+    let Some(assignment) = assignment.filter(|assignment| assignment.store == store) else {
+        return Verdict::Quarantine(Reason::STORE_NOT_ASSIGNED);
+    };
+    if assignment.site != from {
+        return Verdict::Quarantine(Reason::STORE_NOT_ACTIVE_HERE);
+    }
+    if incoming.epoch > assignment.epoch {
+        return Verdict::Quarantine(Reason::STALE_EPOCH);
+    }
+    if incoming.epoch == assignment.epoch && incoming.origin_site != from {
+        return Verdict::Quarantine(Reason::NOT_OWNER);
+    }
+    Verdict::Apply
+}
+
 /// The verdict on a record pulled in a channel that the receiver does not own: it obeys the feed.
 pub fn decide_pull(existing: Option<&Record>, incoming: &Record) -> Verdict {
     match existing {

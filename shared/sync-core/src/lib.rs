@@ -18,7 +18,9 @@ mod store_move;
 pub use backoff::full_jitter;
 pub use chain::{Salt, extend_chain};
 pub use cursor::Cursor;
-pub use decide::{Refusal, Tenure, Verdict, decide_pull, decide_push, may_write, tenure_matters};
+pub use decide::{
+    Refusal, Tenure, Verdict, decide_pull, decide_push, decide_repair, may_write, tenure_matters,
+};
 pub use effect::{
     ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, OpId,
     PageRequest, PeerState, Report, ReportsRead, TimerId,

@@ -134,6 +134,7 @@ fn report_keeps_limits(report: &SiteReport) {
             assert!(wish.stores.len() <= 10_000);
             assert!(wish.stores.is_sorted_by(|a, b| a < b));
         }
+        SiteReport::Recovered(_) => {}
     }
 }
 
@@ -227,6 +228,7 @@ fn satellite_messages() -> Vec<SatelliteMessage> {
             version: 3,
             stores: vec![sample::id(4), sample::id(5)],
         }),
+        SiteReport::Recovered(sample::incarnation()),
     ];
     let hello = Hello {
         protocol_min: 1,
@@ -239,11 +241,13 @@ fn satellite_messages() -> Vec<SatelliteMessage> {
         head: Some(sample::checkpoint()),
         checkpoint: Some(sample::checkpoint()),
         cursors: all_cursors(),
+        recovers: true,
     };
     let mut messages = vec![
         SatelliteMessage::Hello(hello),
         SatelliteMessage::LineageOk {
             incarnation: sample::incarnation(),
+            begins: Some(sample::checkpoint()),
         },
         SatelliteMessage::LineageBroken,
         SatelliteMessage::Batch(batch_payload::sample_batch()),
@@ -271,12 +275,14 @@ fn primary_messages() -> Vec<PrimaryMessage> {
         ReportSubject::Answer(sample::id::<RecordId>(30)),
         ReportSubject::Offer(sample::id::<RecordId>(31)),
         ReportSubject::Wish(3),
+        ReportSubject::Recovered(sample::incarnation()),
     ];
     let welcome = Welcome {
         protocol: 1,
         software_version: "0.1.0".into(),
         session: 12,
         assigned_incarnation: Some(sample::incarnation()),
+        resume_after: 40,
         checkpoint: Some(sample::checkpoint()),
         cursors: all_cursors(),
         serve: serve.clone(),

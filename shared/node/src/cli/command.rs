@@ -26,6 +26,8 @@ pub enum OperatorCommand {
     SyncNow(SyncNowArgs),
     /// Show the proof that copies equal their originals (exit code 4 when one differs)
     Verify(VerifyArgs),
+    /// Make the readable tables again from the records, while the server runs (for admins)
+    RebuildProjections,
     /// Show whether every record is accounted for, by store and receiver (exit code 4 when not)
     Ledger(LedgerArgs),
     /// List changes that were refused and put aside, and why
@@ -38,7 +40,7 @@ pub enum OperatorCommand {
     /// Reports
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Show one record as it is stored, and where it came from
+    /// Show one record as it is stored, and which version of it each site has
     Trace(TraceArgs),
     /// The audit log (for admins)
     #[command(subcommand)]
@@ -58,6 +60,7 @@ impl OperatorCommand {
             OperatorCommand::Status(args) => super::status::run(operator, args).await,
             OperatorCommand::SyncNow(args) => super::sync_now::run(operator, args).await,
             OperatorCommand::Verify(args) => super::verify::run(operator, args).await,
+            OperatorCommand::RebuildProjections => super::rebuild::run(operator).await,
             OperatorCommand::Ledger(args) => super::ledger::run(operator, args).await,
             OperatorCommand::Quarantine(args) => super::quarantine::run(operator, args).await,
             OperatorCommand::Import(args) => super::import::run(operator, args).await,

@@ -15,6 +15,7 @@ pub mod output;
 mod prefs;
 pub mod problem;
 mod quarantine;
+mod rebuild;
 mod refusal;
 mod report;
 pub mod run;

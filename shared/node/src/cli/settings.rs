@@ -183,6 +183,37 @@ impl Default for LimitsSection {
     }
 }
 
+/// The verification that a server does by itself, once a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VerifySection {
+    /// Whether it does.
+    pub nightly: bool,
+    /// From which hour of the day on, UTC, 0 to 23.
+    pub hour: u8,
+}
+
+impl Default for VerifySection {
+    fn default() -> VerifySection {
+        VerifySection {
+            nightly: true,
+            hour: 2,
+        }
+    }
+}
+
+impl VerifySection {
+    /// Adds what is wrong.
+    pub fn check(&self, violations: &mut Vec<FieldViolation>) {
+        if self.hour > 23 {
+            violations.push(FieldViolation {
+                field: "verify.hour".into(),
+                description: "must be 0 to 23".into(),
+            });
+        }
+    }
+}
+
 impl TlsSection {
     /// The same with paths resolved against the data directory.
     #[must_use]

@@ -15,6 +15,7 @@ pub mod preferences;
 pub mod problems;
 pub mod proposals;
 pub mod quarantine;
+pub mod rebuild;
 mod refusals;
 pub mod stock_line;
 pub mod stock_rules;

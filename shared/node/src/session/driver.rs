@@ -1,13 +1,13 @@
 //! One task per session: inputs go into the machine one at a time, its effects are carried out in order. What the
 //! machine asks of the store runs beside it and comes back as an input.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use supplysync_model::{Channel, Fault, Reason, Seq};
+use supplysync_model::{Channel, Fault, Reason, Seq, SyncId};
 use supplysync_sync_core::{CloseReason, Effect, Hello, Input, Refused};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
@@ -48,6 +48,8 @@ enum Done<M: Machine> {
 #[expect(clippy::large_enum_variant, reason = "looked at once and never kept")]
 enum Woke<M: Machine> {
     Stop,
+    /// Some session is to begin again.
+    Again,
     Fenced,
     Room,
     Frame(Option<Result<M::In, Fault>>),
@@ -90,6 +92,9 @@ struct Running<M: Machine> {
     under_way: FuturesUnordered<BoxFuture<'static, Done<M>>>,
     heads: watch::Receiver<Seq>,
     requests: watch::Receiver<u64>,
+    beginnings: watch::Receiver<BTreeMap<SyncId, u64>>,
+    /// How often this site's session had been asked to begin again when it began.
+    begun: u64,
     routed: Option<Vec<Channel>>,
     leased: bool,
     looking: bool,
@@ -112,6 +117,8 @@ impl<M: Machine> Driver<M> {
     ) -> impl Future<Output = Outcome> + Send {
         let (mut heads, requests) = (self.context.store.heads(), self.context.control.requests());
         heads.mark_unchanged();
+        let mut beginnings = self.context.control.beginnings();
+        let begun = times(&beginnings.borrow_and_update(), self.operations.peer);
         let now = Instant::now();
         let mut running = Running {
             clock: SessionClock::start(&*self.context.clock),
@@ -121,6 +128,8 @@ impl<M: Machine> Driver<M> {
             under_way: FuturesUnordered::new(),
             heads,
             requests,
+            beginnings,
+            begun,
             routed: None,
             leased: false,
             looking: false,
@@ -155,6 +164,14 @@ impl<M: Machine> Running<M> {
                 self.told_stop = true;
                 Event::Input(Input::Stop)
             }
+            Woke::Again => {
+                let times = times(&self.beginnings.borrow_and_update(), self.driver.operations.peer);
+                if times == self.begun {
+                    return Event::Nothing;
+                }
+                self.told_stop = true;
+                Event::Input(Input::Stop)
+            }
             Woke::Fenced => {
                 self.told_fence = true;
                 Event::Input(Input::Fenced)
@@ -186,6 +203,7 @@ impl<M: Machine> Running<M> {
             Some(done) = self.under_way.next() => Woke::Done(done),
             Ok(()) = self.heads.changed(), if !resting => Woke::Head,
             Ok(()) = self.requests.changed() => Woke::Head,
+            Ok(()) = self.beginnings.changed(), if !self.told_stop => Woke::Again,
             () = tokio::time::sleep_until(next) => Woke::Time,
         }
     }
@@ -371,6 +389,10 @@ impl<M: Machine> Running<M> {
         self.link.outgoing = closed;
         while let Some(Ok(_)) = self.link.incoming.next().await {}
     }
+}
+
+fn times(asked: &BTreeMap<SyncId, u64>, peer: SyncId) -> u64 {
+    asked.get(&peer).copied().unwrap_or(0)
 }
 
 fn received<M: Machine>(frame: Option<Result<M::In, Fault>>) -> Event<M> {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use supplysync_model::{Assignment, Channel, Fault, Reason, Record, RecordKey, StoreId, SyncId};
 use supplysync_record_codec::{CodecError, RecordBody};
-use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Verdict, decide_pull, decide_push};
+use supplysync_sync_core::{
+    ApplyRequest, Cursor, Direction, Part, Verdict, decide_pull, decide_push, decide_repair,
+};
 
 use super::Decoded;
 use crate::held::{self, Held};
@@ -71,7 +73,8 @@ impl WriteTx {
                 let old = held.get(&record.key);
                 let existing =
                     old.and_then(|old| Some(without_body(record.key, old, *channels.get(&old.channel)?)));
-                match verdict(request, record, body, existing.as_ref(), assignment) {
+                let decide = rule(request.direction, part);
+                match verdict(decide, request.peer, record, body, existing.as_ref(), assignment) {
                     Verdict::Duplicate => judged.duplicates += 1,
                     Verdict::Quarantine(reason) => {
                         judged.refused.push(Aside {
@@ -151,18 +154,26 @@ pub(super) fn is_comparable(
     }
 }
 
+type Decide = fn(Option<&Record>, &Record, SyncId, Option<&Assignment>) -> Verdict;
+
+/// By which rule the records of a part are judged.
+fn rule(direction: Direction, part: &Part) -> Decide {
+    match (direction, part.from) {
+        (Direction::Push, Some(Cursor::Loading { .. })) => decide_repair,
+        (Direction::Push, _) => decide_push,
+        (Direction::Pull, _) => |existing, incoming, _, _| decide_pull(existing, incoming),
+    }
+}
+
 fn verdict(
-    request: &ApplyRequest,
+    decide: Decide,
+    from: SyncId,
     record: &Record,
     body: &Result<Option<RecordBody>, CodecError>,
     existing: Option<&Record>,
     assignment: Option<&Assignment>,
 ) -> Verdict {
-    let verdict = match request.direction {
-        Direction::Push => decide_push(existing, record, request.peer, assignment),
-        Direction::Pull => decide_pull(existing, record),
-    };
-    match verdict {
+    match decide(existing, record, from, assignment) {
         Verdict::Apply if body.is_err() => Verdict::Quarantine(Reason::MALFORMED_RECORD),
         other => other,
     }

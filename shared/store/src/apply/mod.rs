@@ -68,6 +68,9 @@ impl WriteTx {
             renew = back.renew;
         }
         let here = self.sync_id();
+        let mut repairs = self.open_repairs(request.peer, &positions).await?;
+        let records: Vec<_> = apply.iter().map(|(record, _)| *record).collect();
+        self.note_repairs(&mut repairs, &records, &leftovers).await?;
         let aside: Vec<_> = refused
             .iter()
             .copied()
@@ -93,6 +96,7 @@ impl WriteTx {
         }
         // The proof is of what the batch brought; a store that it was the last word on goes after that.
         let (channels, comparisons) = self.advance(request, positions, &assignments).await?;
+        self.end_repairs(repairs, request, &comparisons).await?;
         if request.direction == Direction::Push {
             self.advance_moves().await?;
         }

@@ -35,6 +35,17 @@ impl WriteTx {
                 (None, Direction::Push) => Some(Cursor::START),
                 (None, Direction::Pull) => self.begins_at_hand_over(part, assignments).await?,
             };
+            let assignment = part.channel.store().and_then(|store| assignments.get(&store));
+            let stray = request.direction == Direction::Push
+                && matches!(here, Some(Cursor::Loading { .. }))
+                && !is_comparable(request, self.sync_id(), part.channel, assignment);
+            if stray {
+                return Err(violation(format!(
+                    "{} is not active on site {} any more: what it was asked for is called off, and the session \
+                     begins again by itself",
+                    part.channel, request.peer
+                )));
+            }
             if part.from != here {
                 return Err(violation(format!(
                     "a batch does not begin where {} stands; the session begins again by itself",

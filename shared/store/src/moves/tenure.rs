@@ -162,6 +162,9 @@ impl WriteTx {
             if before.epoch != now.epoch {
                 self.forget_proof(now.store).await?;
             }
+            if before.site != now.site && here.is_primary() {
+                self.call_off_repairs(&[now.store]).await?;
+            }
             let lost = before.site == here && now.site != here;
             if lost && !here.is_primary() {
                 let noticed = self.noticed(now.store).await?;

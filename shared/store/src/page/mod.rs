@@ -71,8 +71,11 @@ impl Queries {
                 let end = if slice.rest { slice.last_seq } else { head };
                 (slice, Cursor::Following { seq: end })
             }
-            _ if source.direction == Direction::Push => {
-                return Err(Fault::internal("a push was asked for that does not follow"));
+            // The primary asks for a load by its cursor, where its copy is to be repaired.
+            None if source.direction == Direction::Push => {
+                return Err(Fault::internal(
+                    "a push was asked for without a place to begin at",
+                ));
             }
             None | Some(Cursor::Loading { .. }) => {
                 let (begun, after) = match from {

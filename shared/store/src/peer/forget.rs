@@ -15,6 +15,8 @@ impl WriteTx {
         let conn = self.conn();
         conn.execute("DELETE FROM cursor WHERE peer = $1", number())
             .await?;
+        conn.execute("DELETE FROM repair WHERE peer = $1", number())
+            .await?;
         conn.execute("DELETE FROM peer WHERE site = $1", number()).await?;
         conn.execute("DELETE FROM session_lease WHERE site = $1", number())
             .await

@@ -25,6 +25,7 @@ use parked::{Why, park, retry_waiting_for, unpark};
 
 pub use not_kept::NotKept;
 pub(crate) use not_kept::{NOT_KEPT, NOT_KEPT_IN_STEPS};
+pub use rebuild::Rebuilding;
 pub(crate) use rebuild::{RECORD_COLUMNS, stored_record};
 pub(crate) use schema::{REVOKED_OPERATORS, SCHEMA};
 
@@ -108,11 +109,6 @@ pub async fn remove(conn: &TxConn, keys: &[RecordKey]) -> Result<(), Fault> {
 }
 
 impl WriteTx {
-    /// Empties the typed tables and fills them again from the records.
-    pub async fn rebuild_projections(&mut self) -> Result<(), Fault> {
-        rebuild::rebuild(self.conn()).await
-    }
-
     /// Takes up everything that is parked, as at each start: a newer program may know what an older did not. Returns
     /// how many records are projected now.
     pub async fn retry_parked(&mut self) -> Result<u64, Fault> {

@@ -107,22 +107,32 @@ pub(super) async fn retry_waiting_for(conn: &TxConn, come: Vec<RecordKey>) -> Re
 /// Takes up everything that is parked: an upgrade may have taught this program what it did not know. Returns how many
 /// records are projected now.
 pub(super) async fn retry_all(conn: &TxConn) -> Result<u64, Fault> {
+    let mut after = (0i64, Vec::new());
+    let mut count = 0;
+    while let Some((last, taken)) = retry_some(conn, after).await? {
+        after = last;
+        count += taken;
+    }
+    Ok(count)
+}
+
+/// Takes up some more of what is parked, by key: the last of it, and how many records are projected now; `None` at the end.
+pub(super) async fn retry_some(
+    conn: &TxConn,
+    after: (i64, Vec<u8>),
+) -> Result<Option<((i64, Vec<u8>), u64)>, Fault> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS} FROM parked p JOIN record r ON r.kind = p.kind AND r.id = p.id \
          JOIN channel c ON c.number = r.channel WHERE (p.kind, p.id) > ($1, $2) ORDER BY p.kind, p.id LIMIT {SOME}"
     );
-    let mut after = (0i64, Vec::new());
-    let mut count = 0;
-    loop {
-        let values = vec![after.0.into(), after.1.clone().into()];
-        let rows = conn.rows(sql.as_str(), values).await?;
-        let records = rows.iter().map(stored_record).collect::<Result<Vec<_>, _>>()?;
-        let Some(last) = records.last() else {
-            return Ok(count);
-        };
-        after = (last.key.kind.0.into(), last.key.id.to_bytes().to_vec());
-        count += take_up(conn, &records).await?.len() as u64;
-    }
+    let rows = conn.rows(sql, vec![after.0.into(), after.1.into()]).await?;
+    let records = rows.iter().map(stored_record).collect::<Result<Vec<_>, _>>()?;
+    let Some(last) = records.last() else {
+        return Ok(None);
+    };
+    let last = (last.key.kind.0.into(), last.key.id.to_bytes().to_vec());
+    let count = take_up(conn, &records).await?.len() as u64;
+    Ok(Some((last, count)))
 }
 
 /// Tries to project parked records; returns the keys of those that are projected now.

@@ -1,16 +1,12 @@
-//! Rebuilding every projection from the records, page by page in key order; and reading a stored record.
+//! Making projections again from the records, page by page in key order; and reading a stored record.
 
 use sea_orm::QueryResult;
 use supplysync_model::{Epoch, Fault, Kind, Record, RecordHash, RecordId, RecordKey};
 use supplysync_record_codec::RecordBody;
 
-use super::{Projected, apply, is_gone, write};
-use crate::TxConn;
+use super::{NotKept, Projected, apply, is_gone, parked};
 use crate::fault::{damaged, database};
-use crate::raw;
-
-/// Records projected at a time.
-const PAGE: usize = 500;
+use crate::{Store, TxConn, WriteTx, raw};
 
 /// The columns that [`stored_record`] reads, of `record r JOIN channel c`.
 pub(crate) const RECORD_COLUMNS: &str =
@@ -46,29 +42,105 @@ pub(crate) fn stored_record(row: &QueryResult) -> Result<Record, Fault> {
     })
 }
 
-/// Empties the typed tables and fills them from the records, in the caller's transaction.
-pub(super) async fn rebuild(conn: &TxConn) -> Result<(), Fault> {
-    for kind in Kind::KNOWN {
-        for (table, _) in write::tables(kind) {
-            conn.execute(format!("DELETE FROM {table}"), vec![]).await?;
-        }
+/// Making all rows of the typed tables again from the records, step by step; whoever reads them meanwhile finds them as they
+/// were or as they should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebuilding {
+    place: Place,
+    /// Records whose rows were made again.
+    pub records: u64,
+    /// Rows that went because no record accounts for them.
+    pub strays: u64,
+    /// Records that were parked, and are not any more.
+    pub unparked: u64,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Records(i64, Vec<u8>),
+    Strays(usize),
+    Parked(i64, Vec<u8>),
+    Done,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place::Records(0, Vec::new())
     }
-    conn.execute("DELETE FROM parked", vec![]).await?;
-    let sql = format!(
-        "SELECT {RECORD_COLUMNS} FROM record r JOIN channel c ON c.number = r.channel \
-         WHERE (r.kind, r.id) > ($1, $2) ORDER BY r.kind, r.id LIMIT {PAGE}"
-    );
-    let mut after = (0i64, Vec::new());
-    loop {
-        let rows = conn
-            .rows(sql.as_str(), vec![after.0.into(), after.1.clone().into()])
-            .await?;
-        let records = rows.iter().map(stored_record).collect::<Result<Vec<_>, _>>()?;
-        let Some(last) = records.last() else {
-            return Ok(());
+}
+
+impl Rebuilding {
+    /// Whether all is made again.
+    pub fn is_done(&self) -> bool {
+        self.place == Place::Done
+    }
+}
+
+impl Store {
+    /// Takes a rebuilding a step further, of so many records at the most.
+    pub async fn rebuild_step(&self, rebuilding: Rebuilding, records: usize) -> Result<Rebuilding, Fault> {
+        self.write("rebuild projections", move |tx| {
+            let mut rebuilding = rebuilding.clone();
+            Box::pin(async move {
+                tx.rebuild(&mut rebuilding, records).await?;
+                Ok(rebuilding)
+            })
+        })
+        .await
+    }
+}
+
+impl WriteTx {
+    async fn rebuild(&mut self, rebuilding: &mut Rebuilding, limit: usize) -> Result<(), Fault> {
+        rebuilding.place = match std::mem::take(&mut rebuilding.place) {
+            Place::Records(kind, id) => {
+                let sql = format!(
+                    "SELECT {RECORD_COLUMNS} FROM record r JOIN channel c ON c.number = r.channel \
+                     WHERE (r.kind, r.id) > ($1, $2) ORDER BY r.kind, r.id LIMIT {limit}"
+                );
+                let rows = self.conn().rows(sql, vec![kind.into(), id.into()]).await?;
+                let records = rows.iter().map(stored_record).collect::<Result<Vec<_>, _>>()?;
+                let last = records.last().map(|last| last.key);
+                rebuilding.records += records.len() as u64;
+                self.make_again(records).await?;
+                match last {
+                    Some(last) => Place::Records(last.kind.0.into(), last.id.to_bytes().to_vec()),
+                    None => Place::Strays(0),
+                }
+            }
+            Place::Strays(table) => match self.strays(table).await? {
+                None => Place::Parked(0, Vec::new()),
+                Some(strays) if strays.is_empty() => Place::Strays(table + 1),
+                Some(strays) => {
+                    let keys: Vec<_> = strays.iter().map(|(key, _)| *key).collect();
+                    super::remove(self.conn(), &keys).await?;
+                    rebuilding.strays += keys.len() as u64;
+                    Place::Strays(table)
+                }
+            },
+            Place::Parked(kind, id) => match parked::retry_some(self.conn(), (kind, id)).await? {
+                Some((last, count)) => {
+                    rebuilding.unparked += count;
+                    Place::Parked(last.0, last.1)
+                }
+                None => Place::Done,
+            },
+            Place::Done => Place::Done,
         };
-        after = (last.key.kind.0.into(), last.key.id.to_bytes().to_vec());
-        project_page(conn, &records).await?;
+        Ok(())
+    }
+
+    /// Makes the rows of records again; those of stores that are not kept go.
+    pub(crate) async fn make_again(&mut self, records: Vec<Record>) -> Result<(), Fault> {
+        let not_kept = self.not_kept().await?;
+        let (gone, kept): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| {
+            let state = record.channel.store().and_then(|store| not_kept.get(&store));
+            matches!(state, Some(NotKept::Gone))
+        });
+        let gone: Vec<_> = gone.iter().map(|record| record.key).collect();
+        super::remove(self.conn(), &gone).await?;
+        project_page(self.conn(), &kept).await
     }
 }
 

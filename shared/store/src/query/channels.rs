@@ -25,7 +25,7 @@ pub struct ChannelInfo {
     pub bytes: u64,
     /// The last change, in this site's feed; 0 when there is none.
     pub last_seq: Seq,
-    pub(super) number: i32,
+    pub(crate) number: i32,
 }
 
 impl Queries {

@@ -44,6 +44,8 @@ pub(crate) struct CursorRow {
     /// Whether this site is the receiver: then the row is the truth, else it is what the peer acknowledged.
     pub we_receive: bool,
     pub cursor: Cursor,
+    /// When it came there.
+    pub moved_at: Timestamp,
     pub held: u64,
     pub quarantined: u64,
     /// When the receiver was last caught up; `None` while it is known not to be.
@@ -84,7 +86,7 @@ impl CursorRow {
 impl Queries {
     /// All that say something of who has a store now: a site that had it pushed it once, and one that has it received
     /// it once.
-    pub(super) async fn cursors(&self) -> Result<Vec<CursorRow>, Fault> {
+    pub(crate) async fn cursors(&self) -> Result<Vec<CursorRow>, Fault> {
         let here = self.sync_id();
         let sql = format!("{CURSORS} ORDER BY u.peer, u.direction, u.channel");
         let rows = self.conn().rows(sql, vec![]).await?;
@@ -110,7 +112,7 @@ impl Queries {
     }
 
     /// Where each store is active.
-    pub(super) async fn owners(&self) -> Result<HashMap<StoreId, SyncId>, Fault> {
+    pub(crate) async fn owners(&self) -> Result<HashMap<StoreId, SyncId>, Fault> {
         let all = self.all_assignments().await?;
         Ok(all
             .into_iter()
@@ -203,6 +205,7 @@ fn cursor_row(row: &QueryResult, here: SyncId) -> Result<CursorRow, Fault> {
         direction,
         we_receive: (direction == Direction::Push) == here.is_primary(),
         cursor: cursor(row, 4)?,
+        moved_at,
         held: column::<i64>(row, 9)? as u64,
         quarantined: column::<i64>(row, 10)? as u64,
         caught_up_at: stamp(11)?.filter(|at| *at >= moved_at),

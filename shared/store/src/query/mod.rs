@@ -4,7 +4,6 @@
 mod audit;
 mod channels;
 mod cursors;
-mod deep;
 mod freshness;
 mod ledger;
 mod master;
@@ -15,11 +14,12 @@ pub(crate) mod page;
 mod progress;
 mod quarantine;
 mod sites;
+mod standing;
 mod stock;
 mod stock_report;
 mod trace;
 mod transactions;
-mod verify;
+mod whereabouts;
 
 use sea_orm::{QueryResult, TryGetable};
 use supplysync_model::Fault;
@@ -30,7 +30,7 @@ use crate::fault::database;
 pub use audit::AuditFilter;
 pub use channels::ChannelInfo;
 pub use cursors::Compared;
-pub use deep::Finding;
+pub(crate) use cursors::CursorRow;
 pub use freshness::{Freshness, StoreFreshness};
 pub(crate) use ledger::Aside;
 pub use ledger::{LedgerRow, Side};
@@ -39,11 +39,12 @@ pub use movements::Reckoned;
 pub use page::{PageOf, PageQuery};
 pub use progress::{ChannelProgress, Proof};
 pub use quarantine::Quarantined;
+pub use standing::{Standing, StandingState};
 pub use stock::StockLineFilter;
 pub use stock_report::{OnHandFilter, OnHandRow};
-pub use trace::{Trace, Whereabouts};
+pub use trace::Trace;
 pub use transactions::TransactionFilter;
-pub use verify::{ChannelVerdict, Equality, VerifyReport};
+pub use whereabouts::Whereabouts;
 
 /// A value with the version that an update of it must name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@ const PAGE: usize = 500;
 
 /// What the transactions say of one stock line, in millionths of a pack.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Moved {
+pub(crate) struct Moved {
     /// Confirmed movements, added up.
     pub total: i64,
     /// What issues that are still new have reserved.
@@ -70,7 +70,7 @@ impl Queries {
     }
 
     /// What the transactions say of these stock lines; one that none mentions is left out.
-    pub(super) async fn movements(&self, lines: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, Moved>, Fault> {
+    pub(crate) async fn movements(&self, lines: &[Vec<u8>]) -> Result<HashMap<Vec<u8>, Moved>, Fault> {
         let marks: Vec<_> = (2..lines.len() + 2).map(|number| format!("${number}")).collect();
         let sql = format!(
             "SELECT l.stock_line_id, t.transaction_type, t.status >= $1, CAST(SUM(l.packs) AS BIGINT) \

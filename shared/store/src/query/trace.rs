@@ -2,29 +2,18 @@
 
 use supplysync_model::{Fault, Kind, Record, RecordId, RecordKey, Seq, SyncId};
 use supplysync_record_codec::RecordBody;
-use supplysync_sync_core::Cursor;
 use uuid::Uuid;
 
 use super::column;
-use super::cursors::{CursorRow, owner_of};
+use super::cursors::owner_of;
 use super::quarantine::Quarantined;
+use super::whereabouts::Whereabouts;
 use crate::held::record_id;
 use crate::projection::code::text_key;
-use crate::{Queries, StoredRecord};
+use crate::{NotKept, Queries, StoredRecord};
 
 /// Records that one search shows at most.
 const SHOWN: usize = 20;
-
-/// Whether a record's latest version is at a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whereabouts {
-    /// It came from there, or is written there.
-    Origin,
-    /// Acknowledged: it is durable there.
-    Acknowledged,
-    /// Not acknowledged yet.
-    Pending,
-}
 
 /// Everything this site knows of one record.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +30,9 @@ pub struct Trace {
     pub parked: Option<String>,
     /// What was refused of it here.
     pub quarantined: Vec<Quarantined>,
-    /// Where else it is, or should be, among the sites that this one exchanges its channel with.
+    /// Whether this site routes the store without keeping a copy.
+    pub not_kept: bool,
+    /// Where else it is, or should be, by site: as far as this one can know.
     pub places: Vec<(SyncId, Whereabouts)>,
 }
 
@@ -70,19 +61,41 @@ impl Queries {
                 vec![i32::from(key.kind.0).into(), key.id.to_bytes().to_vec().into()],
             )
             .await?;
-        let cursors = self.cursors().await?;
-        let of_channel = cursors.iter().filter(|row| row.channel == record.channel);
-        let mut places: Vec<_> = of_channel.map(|row| (row.peer, place(row, key, seq))).collect();
-        places.sort_by_key(|(site, _)| *site);
+        let quarantined = self.quarantine_of(key).await?;
+        let places = self.places(&record, seq, owner, &quarantined).await?;
+        let not_kept = match record.channel.store() {
+            Some(store) => matches!(
+                self.not_kept_of(store).await?,
+                Some(NotKept::Leaving | NotKept::Gone)
+            ),
+            None => false,
+        };
         Ok(Some(Trace {
             owner,
             seq,
             body: RecordBody::of_record(&record).ok(),
             parked: parked.map(|row| column(&row, 0)).transpose()?,
-            quarantined: self.quarantine_of(key).await?,
+            quarantined,
+            not_kept,
             places,
             record,
         }))
+    }
+
+    /// Entries of open quarantine about a record that is not held here itself.
+    pub async fn quarantined_only(&self, text: &str) -> Result<Vec<Uuid>, Fault> {
+        let Ok(id) = Uuid::try_parse(text.trim()) else {
+            return Ok(Vec::new());
+        };
+        let known: Vec<_> = Kind::KNOWN.iter().map(|kind| kind.0.to_string()).collect();
+        let sql = format!(
+            "SELECT id FROM quarantine WHERE resolved_at IS NULL AND record_id = $1 AND kind IN ({}) ORDER BY id LIMIT {SHOWN}",
+            known.join(", ")
+        );
+        let rows = self.conn().rows(sql, vec![id.as_bytes().to_vec().into()]).await?;
+        rows.iter()
+            .map(|row| record_id(column(row, 0)?).map(|id| id.uuid()))
+            .collect()
     }
 
     async fn records_with_id(&self, id: RecordId) -> Result<Vec<RecordKey>, Fault> {
@@ -135,58 +148,5 @@ impl Queries {
             }
         }
         Ok(found)
-    }
-}
-
-fn place(row: &CursorRow, key: RecordKey, seq: Seq) -> Whereabouts {
-    let there = match row.cursor {
-        _ if row.we_receive => return Whereabouts::Origin,
-        Cursor::Following { seq: through } => seq <= through,
-        Cursor::Loading { head, last } => seq <= head && last.is_some_and(|last| key <= last),
-    };
-    if there {
-        Whereabouts::Acknowledged
-    } else {
-        Whereabouts::Pending
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use supplysync_model::Channel;
-    use supplysync_sync_core::Direction;
-
-    use super::*;
-
-    #[test]
-    fn a_record_is_pending_until_the_receiver_has_passed_it() {
-        let key = |byte| RecordKey {
-            kind: Kind::ITEM,
-            id: RecordId::from_bytes([byte; 16]),
-        };
-        let row = |cursor| CursorRow {
-            peer: SyncId::PRIMARY,
-            channel: Channel::Master,
-            number: 1,
-            direction: Direction::Pull,
-            we_receive: false,
-            cursor,
-            held: 0,
-            quarantined: 0,
-            caught_up_at: None,
-            compared: None,
-            proven: None,
-            owner: None,
-        };
-        let following = row(Cursor::Following { seq: 7 });
-        assert_eq!(place(&following, key(1), 7), Whereabouts::Acknowledged);
-        assert_eq!(place(&following, key(1), 8), Whereabouts::Pending);
-        let loading = row(Cursor::Loading {
-            head: 9,
-            last: Some(key(5)),
-        });
-        assert_eq!(place(&loading, key(5), 9), Whereabouts::Acknowledged);
-        assert_eq!(place(&loading, key(6), 3), Whereabouts::Pending);
-        assert_eq!(place(&loading, key(5), 10), Whereabouts::Pending);
     }
 }

@@ -129,10 +129,7 @@ async fn what_is_refused_is_accounted_for(bed: impl Database) {
         there
     );
     for store in [&world.primary, &world.second] {
-        let report = store
-            .read("verify", |tx| async move { tx.verify(false).await }.boxed())
-            .await
-            .unwrap();
+        let report = store.verify(false).await.unwrap();
         assert!(report.ok(), "{report:?}");
     }
 }

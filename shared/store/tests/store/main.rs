@@ -28,6 +28,7 @@ mod proposals;
 mod push;
 mod records;
 mod recovery;
+mod repair;
 mod sample;
 mod withdrawn;
 

@@ -1,9 +1,8 @@
 //! What is known of peers: opening, lineage, leases, acknowledgements, proofs that are passed on.
 
-use futures::FutureExt;
 use supplysync_model::{Chain, Checkpoint, Incarnation};
 use supplysync_store::Store;
-use supplysync_store::query::{ChannelVerdict, Equality};
+use supplysync_store::verify::{ChannelVerdict, Equality};
 use supplysync_sync_core::{Direction, Hello, LineageVerdict};
 
 use crate::database::{Database, reason, unchanged};
@@ -189,11 +188,7 @@ async fn a_database_is_given_an_incarnation_once(bed: impl Database) {
 async fn another_life_of_a_database_starts_clean(bed: impl Database) {
     let world = World::in_step(&bed).await;
     let verdicts = async || {
-        let report = world
-            .primary
-            .read("verify", |tx| async move { tx.verify(false).await }.boxed())
-            .await
-            .unwrap();
+        let report = world.primary.verify(false).await.unwrap();
         report
             .channels
             .into_iter()
@@ -264,10 +259,7 @@ async fn an_acknowledgement_that_says_nothing_new_writes_nothing<D: Database>(be
 }
 
 async fn verdict(store: &Store, channel: supplysync_model::Channel, peer: u16) -> ChannelVerdict {
-    let report = store
-        .read("verify", |tx| async move { tx.verify(false).await }.boxed())
-        .await
-        .unwrap();
+    let report = store.verify(false).await.unwrap();
     let found = report
         .channels
         .into_iter()

@@ -262,7 +262,7 @@ impl Records for Store {
     }
 
     async fn compared(&self) -> Vec<Comparison> {
-        let report = self.read("compared", |tx| async move { tx.verify(false).await }.boxed());
+        let report = self.verify(false);
         let channels = report.await.unwrap().channels.into_iter();
         let received = channels.filter(|verdict| verdict.we_receive);
         received

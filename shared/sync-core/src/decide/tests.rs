@@ -196,6 +196,52 @@ fn a_site_writes_what_it_keeps_and_what_it_was_given_once_it_is_there() {
     assert_eq!(may_write(stock, site(2), Some(&given), here), Ok(()));
 }
 
+#[test]
+fn a_repair_obeys_the_stores_site_and_nobody_else() {
+    let repair = |existing: Option<&Record>, incoming: &Record, assignment: Option<&Assignment>| {
+        decide_repair(existing, incoming, site(2), assignment)
+    };
+    let (held, incoming) = (line(epoch(2), 9, b"edited"), line(epoch(2), 4, b"a"));
+    let active = active();
+    assert_eq!(repair(None, &incoming, Some(&active)), Verdict::Apply);
+    assert_eq!(
+        repair(Some(&held), &incoming, Some(&active)),
+        Verdict::Apply,
+        "whatever is held"
+    );
+    assert_eq!(
+        repair(Some(&incoming), &incoming, Some(&active)),
+        Verdict::Duplicate
+    );
+    // What came with the store from the site that had it before.
+    let mut inherited = line(epoch(1), 30, b"b");
+    inherited.origin_site = site(3);
+    assert_eq!(repair(None, &inherited, Some(&active)), Verdict::Apply);
+
+    let mut master = incoming.clone();
+    master.channel = Channel::Master;
+    let mut misplaced = incoming.clone();
+    misplaced.channel = Channel::StoreHistory(store());
+    let mut foreign = incoming.clone();
+    foreign.origin_site = site(3);
+    let elsewhere = assigned(site(3), AssignmentState::Active);
+    let refused = [
+        (&master, Some(&active), Reason::MASTER_DATA_IS_PRIMARY_ONLY),
+        (&misplaced, Some(&active), Reason::WRONG_CHANNEL),
+        (&incoming, None, Reason::STORE_NOT_ASSIGNED),
+        (&incoming, Some(&elsewhere), Reason::STORE_NOT_ACTIVE_HERE),
+        (&line(epoch(3), 1, b"a"), Some(&active), Reason::STALE_EPOCH),
+        (&foreign, Some(&active), Reason::NOT_OWNER),
+    ];
+    for (incoming, assignment, reason) in refused {
+        assert_eq!(repair(None, incoming, assignment), Verdict::Quarantine(reason));
+    }
+    let mut moved = held;
+    moved.channel = Channel::StoreHistory(store());
+    let verdict = repair(Some(&moved), &incoming, Some(&active));
+    assert_eq!(verdict, Verdict::Quarantine(Reason::WRONG_CHANNEL));
+}
+
 proptest! {
     /// A receiver obeys the feed: whatever it holds, what comes is there afterwards, or it is there already.
     #[test]

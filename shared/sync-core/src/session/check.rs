@@ -35,21 +35,19 @@ fn flaw_of_part(part: &Part, direction: Direction) -> Option<&'static str> {
         (_, Some(Cursor::Following { seq: from }), Cursor::Following { seq: through }) if from <= through => {
             None
         }
-        // A load replaces key ranges, so only the primary may send one.
-        (Direction::Push, _, _) => Some("a push does not follow"),
+        // A load replaces key ranges: the primary gets one only where it asked for a repair, and so has a cursor for it.
+        (Direction::Push, None, _) => Some("a push does not follow"),
         (Direction::Pull, None, _) => None,
-        (Direction::Pull, Some(Cursor::Loading { head, .. }), Cursor::Following { seq }) if head <= seq => {
-            None
-        }
+        (_, Some(Cursor::Loading { head, .. }), Cursor::Following { seq }) if head <= seq => None,
         (
-            Direction::Pull,
+            _,
             Some(Cursor::Loading { head, last }),
             Cursor::Loading {
                 head: next_head,
                 last: next,
             },
         ) if head == next_head && last < next => None,
-        (Direction::Pull, _, _) => Some("a cursor goes backwards"),
+        _ => Some("a cursor goes backwards"),
     }
 }
 

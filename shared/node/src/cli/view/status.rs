@@ -4,6 +4,7 @@ use serde::Serialize;
 use supplysync_api::v1;
 
 use super::channel::{Proof, channel_name, direction};
+use super::standing::{self, StandingRow};
 use crate::cli::output::Answer;
 use crate::cli::table::{Grid, moment, or_dash, thousands};
 
@@ -32,6 +33,26 @@ pub struct StatusView {
     pub recovery: String,
     /// Each site that it synchronises with.
     pub peers: Vec<PeerRow>,
+    /// How each copy stands against its owner.
+    pub stores: Vec<StandingRow>,
+    /// The last verification that it did by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+}
+
+/// The last daily verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// When it ended, RFC 3339.
+    pub time: String,
+    /// Nothing was wrong, and nothing known to differ.
+    pub ok: bool,
+    /// Records that it looked at.
+    pub records_checked: u64,
+    /// What was wrong or differed: the first ten.
+    pub differs: Vec<String>,
+    /// How much there was in all.
+    pub total: u64,
 }
 
 /// One other site.
@@ -106,6 +127,14 @@ impl From<v1::SyncStatus> for StatusView {
             quarantined: status.quarantined,
             recovery: status.recovery,
             peers: status.peers.into_iter().map(PeerRow::from).collect(),
+            stores: status.stores.into_iter().map(StandingRow::from).collect(),
+            verification: status.verification.map(|last| Verification {
+                time: last.time,
+                ok: last.ok,
+                records_checked: last.records_checked,
+                differs: last.differs,
+                total: last.total,
+            }),
         }
     }
 }
@@ -170,16 +199,20 @@ impl Answer for StatusView {
             let count = thousands(self.quarantined);
             text += &format!("{count} changes were refused and put aside here: see `quarantine`\n");
         }
+        if let Some(last) = &self.verification {
+            text += &last.in_words();
+        }
         text += &format!("\n{}\n", self.sites(width));
         for peer in &self.peers {
             text += &peer.remarks();
         }
-        let channels = self.channels(width);
-        if channels.is_empty() {
-            text
-        } else {
-            format!("{text}\n{channels}")
+        for more in [standing::table(&self.stores, width), self.channels(width)] {
+            if !more.is_empty() {
+                text += &format!("\n{more}\n");
+            }
         }
+        text.truncate(text.trim_end().len());
+        text
     }
 }
 
@@ -238,6 +271,24 @@ impl StatusView {
             }
         }
         grid.or("")
+    }
+}
+
+impl Verification {
+    fn in_words(&self) -> String {
+        let time = moment(&self.time);
+        if self.ok {
+            let records = thousands(self.records_checked);
+            return format!("last verified {time}: everything equal, {records} records\n");
+        }
+        let total = thousands(self.total);
+        let mut text = format!(
+            "last verified {time}: NOT EQUAL, {total} findings: see `verify --deep`, then `verify --repair`\n"
+        );
+        for differs in &self.differs {
+            text += &format!("  {differs}\n");
+        }
+        text
     }
 }
 
@@ -311,12 +362,30 @@ mod tests {
             site_name: "Hospital".into(),
             role: v1::SiteRole::Satellite.into(),
             quarantined: 2,
+            verification: Some(v1::LastVerification {
+                time: "2026-11-24T02:10:02.5Z".into(),
+                ok: true,
+                records_checked: 20_000,
+                ..v1::LastVerification::default()
+            }),
             peers: vec![peer],
+            stores: vec![v1::StoreStanding {
+                store_code: "HOSP".into(),
+                owner: 2,
+                owner_name: "Hospital".into(),
+                holder: 1,
+                holder_name: "Primary".into(),
+                state: v1::StandingState::Identical.into(),
+                seq: 81_204,
+                time: "2026-11-24T04:35:02.5Z".into(),
+                ..v1::StoreStanding::default()
+            }],
             ..v1::SyncStatus::default()
         };
         let expected = "\
 Site 2, Hospital (satellite)
 2 changes were refused and put aside here: see `quarantine`
+last verified 2026-11-24 02:10:02Z: everything equal, 20,000 records
 
 site  name     state    address         last success  last try              next try
 ─────────────────────────────────────────────────────────────────────────────────────
@@ -325,6 +394,10 @@ site  name     state    address         last success  last try              next
 Site 1: user name or password differ
 
 Site 1: it expects the name \"Clinic\"
+
+store  owner       copy at
+─────────────────────────────────────────────────────────────────────────────────────────
+HOSP   2 Hospital  1 Primary  identical to its owner at seq 81,204, 2026-11-24 04:35:02Z
 
 site  channel     way   state                     records  pending  put aside  parked  copy compared with original
 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -61,8 +61,10 @@ pub struct Place {
     pub sync_id: u32,
     /// Its name.
     pub name: String,
-    /// acknowledged, pending, quarantined or not_kept.
+    /// applied, parked, acknowledged, pending, quarantined, not_kept or unknown.
     pub state: &'static str,
+    /// The version that is known to be there; empty if none is.
+    pub version: String,
     /// The same in words.
     pub summary: String,
 }
@@ -107,10 +109,13 @@ impl From<v1::RecordPlace> for Place {
                 v1::PlaceState::Pending => "pending",
                 v1::PlaceState::Quarantined => "quarantined",
                 v1::PlaceState::NotKept => "not_kept",
-                v1::PlaceState::Unspecified => "unknown",
+                v1::PlaceState::Applied => "applied",
+                v1::PlaceState::Parked => "parked",
+                v1::PlaceState::Unknown | v1::PlaceState::Unspecified => "unknown",
             },
             sync_id: place.sync_id,
             name: place.name,
+            version: place.version,
             summary: place.summary,
         }
     }
@@ -163,12 +168,13 @@ impl TracedRecord {
     }
 
     fn whereabouts(&self, width: Option<u16>) -> String {
-        let mut grid = Grid::new(&[">site", "name", "this version", "remarks"], width);
+        let mut grid = Grid::new(&[">site", "name", "state", "version", "remarks"], width);
         for place in &self.places {
             grid.row([
                 place.sync_id.to_string(),
                 place.name.clone(),
                 place.state.replace('_', " "),
+                or_dash(&place.version),
                 or_dash(&place.summary),
             ]);
         }

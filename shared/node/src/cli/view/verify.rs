@@ -4,6 +4,7 @@ use serde::Serialize;
 use supplysync_api::v1;
 
 use super::channel::{Proof, channel_name, direction};
+use super::repair::CopyRow;
 use crate::cli::output::Answer;
 use crate::cli::table::{Grid, or_dash, thousands};
 
@@ -18,6 +19,8 @@ pub struct VerifyView {
     pub findings: Vec<Finding>,
     /// Records that were decoded, hashed and compared with the readable tables.
     pub records_checked: u64,
+    /// The last repair of each copy that is held there.
+    pub repairs: Vec<CopyRow>,
 }
 
 /// One channel compared with one peer.
@@ -64,16 +67,22 @@ pub struct Finding {
 
 impl From<v1::VerifyResponse> for VerifyView {
     fn from(answer: v1::VerifyResponse) -> VerifyView {
-        let finding = |finding: v1::Finding| Finding {
-            channel: finding.channel,
-            record: finding.record,
-            message: finding.message,
-        };
         VerifyView {
             ok: answer.ok,
             channels: answer.channels.into_iter().map(VerifyRow::from).collect(),
-            findings: answer.findings.into_iter().map(finding).collect(),
+            findings: answer.findings.into_iter().map(Finding::from).collect(),
             records_checked: answer.records_checked,
+            repairs: answer.repairs.into_iter().map(CopyRow::from).collect(),
+        }
+    }
+}
+
+impl From<v1::Finding> for Finding {
+    fn from(finding: v1::Finding) -> Finding {
+        Finding {
+            channel: finding.channel,
+            record: finding.record,
+            message: finding.message,
         }
     }
 }
@@ -131,10 +140,17 @@ impl Answer for VerifyView {
         if !self.findings.is_empty() {
             text += &format!("\n\n{}", self.defects(width));
         }
+        if !self.repairs.is_empty() {
+            let mut grid = Grid::new(&["channel", "last repair"], width);
+            for repair in &self.repairs {
+                grid.row([repair.channel.clone(), repair.summary.clone()]);
+            }
+            text += &format!("\n\n{}", grid.or(""));
+        }
         let verdict = if self.ok {
             "Nothing differs that is not explained."
         } else {
-            "NOT EQUAL: see the rows and findings above."
+            "NOT EQUAL: see the rows and findings above; `verify --repair` puts right what can be."
         };
         format!("{text}\n\n{verdict}")
     }
@@ -225,6 +241,11 @@ mod tests {
                 message: "its hash is not that of its body".into(),
             }],
             records_checked: 20_000,
+            repairs: vec![v1::CopyRepair {
+                channel: "master".into(),
+                summary: "repaired 1 record of the master lists".into(),
+                ..v1::CopyRepair::default()
+            }],
         };
         let expected = "\
 channel     with site   result      here  there  digest                   summary
@@ -238,7 +259,11 @@ channel  record     finding
 ─────────────────────────────────────────────────────
 master   item 0198  its hash is not that of its body
 
-NOT EQUAL: see the rows and findings above.";
+channel  last repair
+───────────────────────────────────────────────
+master   repaired 1 record of the master lists
+
+NOT EQUAL: see the rows and findings above; `verify --repair` puts right what can be.";
         assert_eq!(VerifyView::from(answer).for_people(None), expected);
     }
 }

@@ -2,6 +2,8 @@
 
 mod audit;
 mod books;
+mod repair;
+mod standing;
 mod status;
 mod trace;
 mod verify;
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::request::{answer, caller};
+use crate::command::rebuild::{in_words, rebuild_projections};
 use crate::session::SyncControl;
 use crate::wake::Wake;
 
@@ -147,10 +150,29 @@ impl DiagnosticsService for Diagnostics {
         request: Request<v1::VerifyRequest>,
     ) -> Result<Response<v1::VerifyResponse>, Status> {
         let deep = request.into_inner().deep;
-        let read = self.store.read("verify", move |tx| {
-            Box::pin(async move { verify::verify(tx, deep).await })
-        });
-        answer("Verify", read.await)
+        answer("Verify", verify::verify(&self.store, deep).await)
+    }
+
+    async fn repair(
+        &self,
+        request: Request<v1::RepairRequest>,
+    ) -> Result<Response<v1::RepairResponse>, Status> {
+        let caller = caller(&request);
+        answer("Repair", repair::repair(&self.store, &self.control, caller).await)
+    }
+
+    async fn rebuild_projections(
+        &self,
+        request: Request<v1::RebuildProjectionsRequest>,
+    ) -> Result<Response<v1::RebuildProjectionsResponse>, Status> {
+        let rebuilt = rebuild_projections(&self.store, caller(&request)).await;
+        let response = |done| v1::RebuildProjectionsResponse {
+            message: in_words(&done),
+            records: done.records,
+            strays: done.strays,
+            unparked: done.unparked,
+        };
+        answer("RebuildProjections", rebuilt.map(response))
     }
 
     async fn get_ledger(

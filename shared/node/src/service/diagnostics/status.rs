@@ -11,7 +11,9 @@ use supplysync_store::{Queries, Recovery, RecoveryStep};
 use supplysync_sync_core::{Cursor, Direction};
 
 use super::Diagnostics;
+use super::standing::standings;
 use super::verify::proof_to_wire;
+use crate::nightly::Nightly;
 use crate::service::view::{site_names, store_codes};
 use crate::status::{PeerStatus, SyncState, SyncStatus};
 
@@ -91,6 +93,8 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         parked,
         quarantined,
         recovery,
+        stores: standings(tx, &progress).await?,
+        verification: Nightly::load(tx).await?.and_then(verification),
         ..v1::SyncStatus::default()
     })
 }
@@ -109,6 +113,17 @@ fn recovery_in_words(recovery: Recovery) -> String {
         }
         RecoveryStep::Done => String::new(),
     }
+}
+
+fn verification(last: Nightly) -> Option<v1::LastVerification> {
+    let ended = last.ended_at()?;
+    Some(v1::LastVerification {
+        time: time_text(Some(ended)),
+        ok: last.ok,
+        records_checked: last.records,
+        differs: last.differs,
+        total: last.total,
+    })
 }
 
 fn peer_status(line: PeerStatus, name: String, channels: Vec<v1::ChannelStatus>) -> v1::PeerStatus {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use supplysync_api::{readable_body, v1};
 use supplysync_model::{Fault, FaultCode, Reason, SyncId};
 use supplysync_store::Queries;
-use supplysync_store::query::{Trace, Whereabouts};
+use supplysync_store::query::{Quarantined, Trace, Whereabouts};
 
 use crate::service::view::{site_names, store_codes};
 
@@ -26,11 +26,13 @@ pub(super) async fn trace(tx: &Queries, named: &str) -> Result<v1::TraceRecordRe
         }
     }
     if records.is_empty() {
-        return Err(Fault::new(
-            FaultCode::NotFound,
-            Reason::RECORD_NOT_FOUND,
-            format!("no record on this site is called {named}"),
-        ));
+        let message = match tx.quarantined_only(named).await?.first() {
+            Some(entry) => format!(
+                "no record on this site is called {named}, but a change of it was refused and is in quarantine: `quarantine show {entry}`"
+            ),
+            None => format!("no record on this site is called {named}"),
+        };
+        return Err(Fault::new(FaultCode::NotFound, Reason::RECORD_NOT_FOUND, message));
     }
     Ok(v1::TraceRecordResponse { records })
 }
@@ -42,8 +44,8 @@ fn traced(
     names: &BTreeMap<SyncId, String>,
 ) -> v1::TracedRecord {
     let name = |site: SyncId| names.get(&site).cloned().unwrap_or_default();
+    let places = places(tx.sync_id(), &found, names);
     let record = found.record;
-    let places = places(tx, &found.places, record.channel.store().is_some(), names);
     let quarantined = found.quarantined.iter().map(|change| {
         format!(
             "version {}.{} from site {} at {}: {}",
@@ -72,37 +74,112 @@ fn traced(
     }
 }
 
-fn places(
-    tx: &Queries,
-    found: &[(SyncId, Whereabouts)],
-    store_data: bool,
-    names: &BTreeMap<SyncId, String>,
-) -> Vec<v1::RecordPlace> {
-    let place = |site: SyncId, state: v1::PlaceState, summary: &str| v1::RecordPlace {
+/// This site and all others that hold the record, or should.
+fn places(here: SyncId, found: &Trace, names: &BTreeMap<SyncId, String>) -> Vec<v1::RecordPlace> {
+    let record = &found.record;
+    let version = format!("{} revision {}", record.epoch, record.revision);
+    let place = |site: SyncId, state: v1::PlaceState, version: &str, summary: String| v1::RecordPlace {
         sync_id: site.get().into(),
         name: names.get(&site).cloned().unwrap_or_default(),
         state: state.into(),
-        summary: summary.to_owned(),
+        summary,
+        version: version.to_owned(),
     };
-    let mut places: Vec<_> = found
-        .iter()
-        .map(|(site, whereabouts)| match whereabouts {
-            Whereabouts::Origin => place(*site, v1::PlaceState::Acknowledged, "it came from there"),
-            Whereabouts::Acknowledged => place(
-                *site,
-                v1::PlaceState::Acknowledged,
-                "acknowledged: it is on disk there",
-            ),
-            Whereabouts::Pending => place(*site, v1::PlaceState::Pending, "on its way: not acknowledged yet"),
-        })
-        .collect();
-    // Only the primary knows of every site what it keeps.
-    if tx.sync_id().is_primary() && store_data {
-        let others = names.keys().filter(|site| **site != tx.sync_id());
-        let without = others.filter(|site| !found.iter().any(|(other, _)| other == *site));
-        places
-            .extend(without.map(|site| place(*site, v1::PlaceState::NotKept, "keeps no copy of this store")));
-        places.sort_by_key(|place| place.sync_id);
-    }
+    let own = match (&found.parked, record.origin_site == here) {
+        (Some(parked), _) => place(
+            here,
+            v1::PlaceState::Parked,
+            &version,
+            format!("applied, and parked: {parked}"),
+        ),
+        _ if found.not_kept => place(
+            here,
+            v1::PlaceState::NotKept,
+            &version,
+            "passes it on, and keeps no copy to read".to_owned(),
+        ),
+        (None, true) => place(here, v1::PlaceState::Applied, &version, "written here".to_owned()),
+        (None, false) => place(here, v1::PlaceState::Applied, &version, "applied here".to_owned()),
+    };
+    let others = found.places.iter().map(|(site, whereabouts)| {
+        let refused = found
+            .quarantined
+            .iter()
+            .rev()
+            .find(|change| change.from_site == *site);
+        let (state, version, summary) = words(here, *whereabouts, &version, refused);
+        place(*site, state, &version, summary)
+    });
+    let mut places: Vec<_> = std::iter::once(own).chain(others).collect();
+    places.sort_by_key(|place| place.sync_id);
     places
+}
+
+fn words(
+    here: SyncId,
+    whereabouts: Whereabouts,
+    version: &str,
+    refused: Option<&Quarantined>,
+) -> (v1::PlaceState, String, String) {
+    let this = version.to_owned();
+    match whereabouts {
+        Whereabouts::Written => (v1::PlaceState::Acknowledged, this, "written there".to_owned()),
+        Whereabouts::Came => (
+            v1::PlaceState::Acknowledged,
+            this,
+            "it came from there".to_owned(),
+        ),
+        Whereabouts::Acknowledged { by, quarantined: 0 } => (
+            v1::PlaceState::Acknowledged,
+            this,
+            format!("on disk there: acknowledged by {by}"),
+        ),
+        Whereabouts::Acknowledged { by, quarantined } => (
+            v1::PlaceState::Acknowledged,
+            this,
+            format!(
+                "on disk there: acknowledged by {by}; {quarantined} changes of this channel were refused there, and \
+                 `quarantine` there says whether this is one"
+            ),
+        ),
+        Whereabouts::Pending {
+            through: Some((through, at)),
+        } => (
+            v1::PlaceState::Pending,
+            String::new(),
+            format!("on its way: it has acknowledged up to seq {through} of this site, on {at}"),
+        ),
+        Whereabouts::Pending { through: None } => (
+            v1::PlaceState::Pending,
+            String::new(),
+            "on its way: it has not asked for any of this yet".to_owned(),
+        ),
+        Whereabouts::Refused => (
+            v1::PlaceState::Quarantined,
+            refused
+                .map(|change| format!("{} revision {}", change.epoch, change.revision))
+                .unwrap_or_default(),
+            refused.map_or_else(String::new, |change| {
+                format!(
+                    "its version was refused here ({}) on {}: `quarantine show {}`",
+                    change.reason, change.at, change.id
+                )
+            }),
+        ),
+        Whereabouts::Elsewhere if here.is_primary() => (
+            v1::PlaceState::Unknown,
+            String::new(),
+            "owns it, and has sent nothing of this yet".to_owned(),
+        ),
+        Whereabouts::Elsewhere => (
+            v1::PlaceState::Unknown,
+            String::new(),
+            "owns it: ask there, or on the primary, in which version".to_owned(),
+        ),
+        Whereabouts::NotKept => (
+            v1::PlaceState::NotKept,
+            String::new(),
+            "keeps no copy of this".to_owned(),
+        ),
+    }
 }

@@ -85,14 +85,16 @@ fn cursors_go_forwards_only_and_a_load_ends_in_following() {
 }
 
 #[test]
-fn a_push_only_follows() {
+fn a_push_loads_only_from_where_the_primary_stands() {
     assert!(!flawed(part(Some(following(3)), following(4)), Direction::Push));
-    for from in [None, Some(loading(5, Some(1)))] {
-        assert!(
-            flawed(part(from, following(9)), Direction::Push),
-            "a load would replace what is there"
-        );
-    }
+    assert!(
+        flawed(part(None, following(9)), Direction::Push),
+        "a load that nobody asked for would replace what is there"
+    );
+    let asked = part(Some(loading(5, None)), loading(5, Some(1)));
+    assert!(!flawed(asked, Direction::Push));
+    let backwards = part(Some(loading(5, Some(2))), loading(5, Some(1)));
+    assert!(flawed(backwards, Direction::Push));
 }
 
 #[test]

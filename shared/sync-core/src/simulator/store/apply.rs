@@ -7,7 +7,7 @@ use supplysync_model::{
 use super::{CursorRow, ModelStore, Moment, Quarantined, StoredRecord, fault};
 use crate::{
     ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Tenure, Verdict, decide_pull,
-    decide_push, is_own_work, may_write, record_hash,
+    decide_push, decide_repair, is_own_work, may_write, record_hash,
 };
 
 /// What one transaction does.
@@ -172,7 +172,9 @@ impl ModelStore {
             work.duplicates += part.records.len() as u64;
             return;
         }
-        if let Some((after, last)) = key_range(&part) {
+        let range = key_range(&part).filter(|_| judged);
+        let repairs = matches!(part.from, Some(Cursor::Loading { .. }));
+        if let Some((after, last)) = range {
             self.clear_leftovers(&part, after, last);
         }
         for record in part.records {
@@ -181,7 +183,8 @@ impl ModelStore {
                 Verdict::Quarantine(Reason::MALFORMED_RECORD)
             } else if direction == Direction::Push {
                 let assignment = part.channel.store().and_then(|store| self.assignment(store));
-                decide_push(existing, &record, peer, assignment.as_ref())
+                let decide = if repairs { decide_repair } else { decide_push };
+                decide(existing, &record, peer, assignment.as_ref())
             } else {
                 decide_pull(existing, &record)
             };
