@@ -98,7 +98,7 @@ impl State {
         }
     }
 
-    /// What differs, by name; comparisons and the ledger where both have an entry.
+    /// What differs, by name; comparisons where the other has one, the ledger where both have an entry.
     pub fn differences(&self, other: &State) -> Vec<String> {
         let mut found = Vec::new();
         let mut compare = |what: &str, ours: String, theirs: String| {
@@ -144,15 +144,13 @@ impl State {
         for ((name, ours), theirs) in names.into_iter().zip(texts(self)).zip(texts(other)) {
             compare(name, ours, theirs);
         }
-        // A channel whose books are not kept here (any more) is left out by one and not by the other.
-        for ours in &self.compared {
-            let theirs = other
-                .compared
-                .iter()
-                .find(|theirs| theirs.channel == ours.channel);
-            if let Some(theirs) = theirs {
-                compare("compared", format!("{ours:?}"), format!("{theirs:?}"));
-            }
+        // The model keeps what it compared with a site that has the store no more; the real store leaves that out.
+        let strange = other
+            .compared
+            .iter()
+            .filter(|theirs| !self.compared.contains(theirs));
+        for theirs in strange {
+            compare("compared", format!("{:?}", self.compared), format!("{theirs:?}"));
         }
         for (key, ours) in &self.ledger {
             if let Some(theirs) = other.ledger.get(key) {
