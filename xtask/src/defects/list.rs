@@ -79,8 +79,6 @@ pub const DEFECTS: &[Defect] = defects! {
         "if judged != state.checkpoint || !same_cursors {" => "if judged.is_none() && !same_cursors {";
     "a former life of a database is known on": "simulator/store/peer.rs",
         "(peer.checkpoint, peer.recovering) = (begins, true);" => "peer.recovering = true;";
-    "what a former life of a database held counts": "simulator/store/peer.rs",
-        "            row.held = None;" => "";
     "a recovering site sends before it has its own back": "simulator/store/peer.rs",
         "        if self.holds_back() {\n            return Vec::new();\n        }" => "";
     "what the primary may not know stays behind its cursor": "simulator/store/recovery.rs",

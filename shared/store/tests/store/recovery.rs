@@ -81,7 +81,7 @@ async fn finish<R: Records>(world: &World<R>, of: &R) {
     let recovered = reports
         .iter()
         .find(|report| matches!(report, SiteReport::Recovered(_)));
-    let report = recovered.expect("it tells that it is done").clone();
+    let report = recovered.unwrap().clone();
     world.primary.record_report(site(2), report).await.unwrap();
     push(of, &world.primary, ALL).await;
     let own = [stock_channel(SECOND), history_channel(SECOND)];
