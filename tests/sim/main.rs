@@ -9,13 +9,25 @@
 use supplysync_sync_core::simulator::{Counts, history, run};
 
 /// Seeds of the test run; `cargo xtask sim` runs any others.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 5_000;
 
 /// Seeds that found a defect once, with what it was.
 const FOUND: &[(u64, &str)] = &[
     (
         117_155,
         "sessions without end: a copy begins at a hand-over, and the batch that says so tells of the next move, too",
+    ),
+    (
+        19_558,
+        "a session that failed: the hand-over that a copy began at was overtaken by an earlier batch",
+    ),
+    (
+        18_657,
+        "a recovering site overwrote work of the common past that had never reached the primary",
+    ),
+    (
+        4_321,
+        "a store moved on what a former life of its new site's database had reported to hold",
     ),
     (67, "an ack stored by a session whose lease was gone"),
     (
