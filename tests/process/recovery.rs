@@ -150,6 +150,8 @@ async fn the_recovery_page_does_what_it_says() {
         .await;
     page.types("satellite-svc verify", world.network.satellite(2).unwrap())
         .await;
+    page.types("satellite-svc audit list", world.network.satellite(2).unwrap())
+        .await;
     assert_eq!(satellite.transaction(&sent).await.unwrap().id, sent);
     assert_eq!(packs(&satellite).await, ["17"]);
     assert_eq!(packs(&primary).await, ["17"]);
@@ -210,6 +212,8 @@ async fn the_recovery_page_does_what_it_says() {
     for id in [&lost_here, &only_here] {
         assert_eq!(&primary.transaction(id).await.unwrap().id, id);
     }
+    page.types("primary-svc audit list", world.network.primary())
+        .await;
     // 15 and 10 came to 25 packs, less 1 and 4.
     let total: f64 = packs(&primary)
         .await

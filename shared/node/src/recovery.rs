@@ -36,7 +36,15 @@ async fn settle_in(tx: &mut WriteTx) -> Result<(), Fault> {
         if !found.retired && may_change(&found.value) {
             let store = found.value.store;
             renumber(tx, store, recovery.began).await?;
-            recompute(tx, store).await?;
+            match tx.unreadable_transactions(store).await? {
+                0 => recompute(tx, store).await?,
+                unreadable => {
+                    let words = format!(
+                        "not recomputed: {unreadable} transactions were written by a newer program; update this one and do a stock-take"
+                    );
+                    note(tx, "recovery.stock", store, vec![words]).await?;
+                }
+            }
         }
     }
     tx.recovery_settled().await

@@ -192,7 +192,8 @@ async fn refuse_the_owners_own(tx: &WriteTx, change: &Quarantined) -> Result<(),
         return Ok(());
     };
     let owner = tx.assignment(store).await?.map(|assignment| assignment.site);
-    if owner != Some(change.from_site) || change.from_site == tx.sync_id() {
+    let has_it = owner == Some(change.from_site) && !change.former;
+    if !has_it || change.from_site == tx.sync_id() {
         return Ok(());
     }
     let name = site_name(tx, change.from_site).await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::Value;
 use supplysync_model::{
-    Amount, Fault, Seq, StockLine, StockLineId, StoreId, TransactionId, TransactionStatus,
+    Amount, Channel, Fault, Seq, StockLine, StockLineId, StoreId, TransactionId, TransactionStatus,
 };
 
 use super::{Versioned, column};
@@ -67,6 +67,15 @@ impl Queries {
             }
         });
         Ok(reckoned.collect())
+    }
+
+    /// How many transactions of a store can't be read by this version of the program, so that nothing adds up.
+    pub async fn unreadable_transactions(&self, store: StoreId) -> Result<u64, Fault> {
+        let [_, history] = Channel::of_store(store);
+        let sql = "SELECT COUNT(*) FROM parked p JOIN record r ON r.kind = p.kind AND r.id = p.id \
+                   JOIN channel c ON c.number = r.channel WHERE c.name = $1 AND NOT r.deleted";
+        let row = self.conn().row(sql, vec![history.to_string().into()]).await?;
+        Ok(row.map_or(Ok(0), |row| column::<i64>(&row, 0))? as u64)
     }
 
     /// What the transactions say of these stock lines; one that none mentions is left out.

@@ -12,7 +12,7 @@ use crate::held::record_id;
 use crate::{Queries, TxConn, raw};
 
 const COLUMNS: &str = "q.id, q.kind, q.record_id, c.name, q.from_site, q.reason, q.at, q.origin_site, q.epoch, \
-    q.revision, q.schema, q.deleted, q.body, q.asked_by, q.proposed_to, q.answer";
+    q.revision, q.schema, q.deleted, q.body, q.asked_by, q.proposed_to, q.answer, q.former";
 
 /// A change in open quarantine.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,8 @@ pub struct Quarantined {
     pub proposed_to: Option<SyncId>,
     /// What the owner said when it refused it last.
     pub answer: Option<String>,
+    /// Whether a former life of the sender's database sent it: the sender need not have it any more.
+    pub former: bool,
 }
 
 impl Queries {
@@ -142,5 +144,6 @@ fn quarantined(row: &QueryResult) -> Result<Quarantined, Fault> {
         asked_by: column(row, 13)?,
         proposed_to: column::<Option<i32>>(row, 14)?.map(raw::site).transpose()?,
         answer: column(row, 15)?,
+        former: column(row, 16)?,
     })
 }

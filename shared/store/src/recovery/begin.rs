@@ -15,7 +15,7 @@ use crate::digest::Deltas;
 use crate::fault::database;
 use crate::held::{self, record_id};
 use crate::landing::Landing;
-use crate::{Queries, Store, WriteTx, raw};
+use crate::{AuditEntry, Queries, Store, WriteTx, raw};
 
 use super::RecoveryStep;
 
@@ -133,6 +133,18 @@ impl WriteTx {
     /// A site's database begins a new life: what another life acknowledged, held, handed over or was refused says nothing of
     /// this one (primary).
     pub(crate) async fn know_new_life(&mut self, site: SyncId, begins: Checkpoint) -> Result<(), Fault> {
+        if let Some(known) = self.peer(site).await?.checkpoint {
+            let entry = AuditEntry {
+                at: self.now(),
+                principal: format!("site/{site}"),
+                from: String::new(),
+                action: "recovery.begin".to_owned(),
+                subject: site.to_string(),
+                old: in_words(known),
+                new: in_words(begins),
+            };
+            self.audit(entry).await?;
+        }
         raw::store_checkpoint(self.conn(), site, begins, self.now()).await?;
         let site = i32::from(site.get());
         let push = direction_number(Direction::Push);
@@ -185,4 +197,8 @@ impl Queries {
         let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
         Ok(row.is_some())
     }
+}
+
+fn in_words(point: Checkpoint) -> String {
+    format!("life {} at seq {}", point.incarnation, point.seq)
 }

@@ -1,13 +1,20 @@
 //! A satellite's database is put back from a backup, copied or replaced: it takes back what the primary has of its stores,
 //! and nothing that only it has is lost.
 
+use futures::FutureExt;
 use supplysync_model::{Channel, Kind, Reason, Seq, SiteReport};
 use supplysync_record_codec::RecordBody;
-use supplysync_sync_core::{Cursor, LineageVerdict};
+use supplysync_store::query::{AuditFilter, PageQuery};
+use supplysync_sync_core::{Cursor, Direction, LineageVerdict};
 
-use crate::link::{ALL, SESSION, World, incarnation, pull, push};
+use crate::database::Database;
+use crate::link::{ALL, SESSION, World, batch, following, incarnation, pull, push};
 use crate::records::{Bed, Records};
-use crate::sample::{SECOND, THIRD, history_channel, key, line, receipt, site, stock_channel};
+use crate::sample::{SECOND, THIRD, epoch, history_channel, key, line, receipt, site, stock_channel};
+
+crate::on_every_database! {
+    what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited;
+}
 
 crate::on_every_store! {
     an_empty_database_takes_back_everything;
@@ -43,7 +50,6 @@ async fn twin<R: Records>(bed: &impl Bed<Records = R>, world: &World<R>) -> R {
 /// A pull whose acks are lost.
 async fn pull_as_if_never_told<R: Records>(primary: &R, satellite: &R) {
     use supplysync_model::SyncId;
-    use supplysync_sync_core::Direction;
     let request = crate::link::wanted(primary, satellite, ALL).await;
     let page = primary.page(request).await.unwrap();
     let request = crate::link::applied(Direction::Pull, SyncId::PRIMARY, page, None);
@@ -221,4 +227,44 @@ async fn nothing_goes_up_before_everything_is_back(bed: impl Bed) {
     assert!(twin.pushed().await.contains(&stock_channel(SECOND)));
     let strange = twin.pushed().await;
     assert!(!strange.contains(&Channel::Master));
+}
+
+async fn what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited(bed: impl Database) {
+    let world = in_step(&bed).await;
+    let at = furthest(&world.primary).await;
+    let (mut stale, _) = world.second.record(key(Kind::TRANSACTION, 600)).await.unwrap();
+    (stale.epoch, stale.revision) = (epoch(0), at + 1);
+    let parts = vec![following(history_channel(SECOND), at, at + 1, vec![stale])];
+    let refused = world
+        .primary
+        .apply(batch(Direction::Push, 2, at + 1, parts))
+        .await;
+    assert_eq!(refused.unwrap().refused[0].reason, Reason::STALE_EPOCH);
+    let fresh = bed.site(2).await;
+    fresh.recover(None).await;
+    begin(&world, &fresh).await;
+    let read = world.primary.read("what was refused", move |tx| {
+        async move {
+            let page = PageQuery {
+                size: 10,
+                after: None,
+            };
+            let begun = AuditFilter {
+                action: Some("recovery.".into()),
+                ..AuditFilter::default()
+            };
+            let refused = tx.list_quarantine(None, &page).await?.rows;
+            Ok((refused, tx.list_audit_log(&begun, &page).await?.rows))
+        }
+        .boxed()
+    });
+    let (refused, audited) = read.await.unwrap();
+    assert!(
+        refused.len() == 1 && refused.iter().all(|entry| entry.former),
+        "{refused:?}"
+    );
+    assert_eq!(audited.len(), 1, "{audited:?}");
+    // It explains nothing of what this life has.
+    take_back(&world, &fresh).await;
+    finish(&world, &fresh).await;
 }

@@ -262,6 +262,8 @@ impl Session {
             (Phase::Leasing(op, guest), Input::LeaseGranted(done)) if op == done => {
                 // Until the lease was ours another session may have moved what we judged by: look again.
                 let op = self.ops.next();
+                // What was heard of channels before the lease may be older than what is read now.
+                self.newer_serve = None;
                 let mut hello = guest.hello.clone();
                 hello.incarnation = Some(guest.incarnation);
                 hello.recovers = false;
