@@ -126,16 +126,18 @@ fn in_words(reckoned: &Reckoned) -> String {
         id,
         batch,
         packs_total,
+        packs_available,
         ..
     } = &reckoned.line.value;
-    let total = reckoned.total;
-    let count = if total.is_negative() || reckoned.available.is_negative() {
+    let (total, available) = (reckoned.total, reckoned.available);
+    let count = if total.is_negative() || available.is_negative() {
         ": below zero, do a stock-take"
     } else {
         ""
     };
     format!(
-        "stock line {id} (batch {batch:?}) had {packs_total} packs, its transactions add up to {total}{count}"
+        "stock line {id} (batch {batch:?}) had {packs_total} packs, {packs_available} of them available; its \
+         transactions make it {total} and {available}{count}"
     )
 }
 
