@@ -179,17 +179,22 @@ impl Drop for Ground {
 
 /// Asks a satellite that waits between two attempts to dial at once; never ends.
 pub(super) async fn dial_on(satellite: &Client) {
-    let waits = |wanted: bool| async move {
-        let waits = satellite.peer(1).await?.state() == PeerState::Waiting;
-        Ok((waits == wanted).then_some(()))
-    };
     loop {
+        let waits = eventually("it to wait", ARRIVAL, || async {
+            let peer = satellite.peer(1).await?;
+            Ok((peer.state() == PeerState::Waiting).then_some(peer.last_attempt_time))
+        });
         // It may be down, or connected, for as long as it likes.
-        if eventually("it to wait", ARRIVAL, || waits(true)).await.is_ok() {
-            let now = SyncNowRequest::default();
-            let _ = satellite.diagnostics().sync_now(now).await.answer();
-            let _ = eventually("it to dial", ARRIVAL, || waits(false)).await;
-        }
+        let Ok(before) = waits.await else { continue };
+        let now = SyncNowRequest::default();
+        let _ = satellite.diagnostics().sync_now(now).await.answer();
+        // An attempt may be over before anybody looks: then it is known by its time.
+        let _ = eventually("it to dial", ARRIVAL, || async {
+            let peer = satellite.peer(1).await?;
+            let dialled = peer.state() != PeerState::Waiting || peer.last_attempt_time != before;
+            Ok(dialled.then_some(()))
+        })
+        .await;
     }
 }
 
