@@ -82,6 +82,8 @@ pub struct Truth {
     pub doubtful: BTreeSet<SyncId>,
     /// Versions that a recovering site wrote anew, and what they became.
     pub renewed: BTreeMap<(RecordKey, RecordHash), RecordHash>,
+    /// What a clone had when it was made: the process, and the version.
+    pub inherited: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Lives of databases.
     pub lives: Vec<Life>,
     /// What each process held.

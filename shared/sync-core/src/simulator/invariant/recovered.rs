@@ -25,8 +25,19 @@ pub(super) fn at_peace(world: &World) -> Check {
             let mut aside = process.store.quarantine().iter();
             aside.any(|kept| kept.record.key == *key && line.contains(&kept.record.hash))
         });
+        // A clone that had it wrote over it, and that arrived.
+        let overwritten = world
+            .truth
+            .let_write
+            .iter()
+            .any(|((at, written, _), (_, later))| {
+                let mut became = world.truth.became(*key, *later).into_iter();
+                written == key
+                    && world.truth.inherited.contains(&(*at, *key, *hash))
+                    && became.any(|hash| world.truth.arrived.contains(&(*key, hash)))
+            });
         let fouled = world.truth.foul.iter().any(|(_, foul, _)| foul == key);
-        if !arrived && !kept && !fouled {
+        if !arrived && !kept && !fouled && !overwritten {
             let what = format!("site {site} recovered, and {key}, written there as {hash:?}, is nowhere");
             return Err(Violation::new(NAME, what));
         }

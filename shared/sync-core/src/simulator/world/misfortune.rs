@@ -264,6 +264,11 @@ impl World {
         self.truth.doubtful.insert(twin.site);
         let id = self.processes.len();
         self.truth.look_afresh(id, life, &twin.store);
+        let had = twin
+            .store
+            .records()
+            .map(|held| (id, held.record.key, held.record.hash));
+        self.truth.inherited.extend(had);
         self.processes.push(twin);
         note!(self, "process {original} is cloned as process {id}");
         self.count(Deed::Cloned);
