@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// Records of one step.
 pub const STEP: usize = 2_500;
 /// Between steps.
-const PAUSE: Duration = Duration::from_millis(10);
+pub const PAUSE: Duration = Duration::from_millis(10);
 /// What makes a step due may come without a word: it is looked for again this often.
 const LOOK: Duration = Duration::from_secs(10);
 

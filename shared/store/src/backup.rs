@@ -42,6 +42,9 @@ impl Store {
     /// `BACKUP_UNUSABLE` when the file exists already, can't be written, or the copy is damaged.
     pub async fn back_up(config: &StoreConfig, to: &Path) -> Result<Backup, Fault> {
         let path = file_of(config)?;
+        if !path.exists() {
+            return Err(connect::no_database(&path));
+        }
         if to.exists() {
             return Err(unusable(to, "is there already: name a new file"));
         }

@@ -66,17 +66,22 @@ pub(crate) async fn create(config: &StoreConfig) -> Result<Pools, Fault> {
 /// Connects to a database that exists.
 pub(crate) async fn existing(config: &StoreConfig) -> Result<Pools, Fault> {
     match target(config)? {
-        Target::Sqlite(path) if !path.exists() => Err(Fault::new(
-            FaultCode::FailedPrecondition,
-            Reason::DATABASE_NOT_INITIALISED,
-            format!(
-                "there is no database at {}: run `init` first, or correct the path",
-                path.display()
-            ),
-        )),
+        Target::Sqlite(path) if !path.exists() => Err(no_database(&path)),
         Target::Sqlite(path) => sqlite(config, path, false).await,
         Target::Postgres(options) => postgres(config, *options).await,
     }
+}
+
+/// The refusal of a path where nothing is.
+pub(crate) fn no_database(path: &Path) -> Fault {
+    Fault::new(
+        FaultCode::FailedPrecondition,
+        Reason::DATABASE_NOT_INITIALISED,
+        format!(
+            "there is no database at {}: run `init` first, or correct the path",
+            path.display()
+        ),
+    )
 }
 
 /// The file of a SQLite database; `None` for PostgreSQL.

@@ -1,15 +1,10 @@
 //! Making all rows of the typed tables again from the records: in steps, so that others get the feed's lock in between.
 
-use std::time::Duration;
-
 use supplysync_model::Fault;
 use supplysync_store::{AuditEntry, Rebuilding, Store};
 
 use super::caller::Caller;
-use crate::steps::STEP;
-
-/// Between steps.
-const PAUSE: Duration = Duration::from_millis(10);
+use crate::steps::{PAUSE, STEP};
 
 /// Makes them again; what was done is in the audit log. One that is cut short has done no harm, and can be begun again.
 pub async fn rebuild_projections(store: &Store, caller: Caller) -> Result<Rebuilding, Fault> {

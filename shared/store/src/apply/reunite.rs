@@ -49,6 +49,8 @@ impl WriteTx {
     ) -> Result<TakenBack<'a>, Fault> {
         let mut taken = TakenBack::default();
         let mut aside = Vec::new();
+        let mut stays = Vec::new();
+        let known = self.channels_of(held.values().map(|held| held.channel)).await?;
         for (part, bodies) in batch.request.parts.iter().zip(&batch.bodies) {
             let assignment = part.channel.store().and_then(|store| assignments.get(&store));
             let Some(assignment) = assignment.filter(|own| is_own(&batch.request, self.sync_id(), Some(own)))
@@ -63,7 +65,6 @@ impl WriteTx {
                 shared: shared.get(&number).copied().unwrap_or(0),
                 assignment,
             };
-            let known = self.channels_of(held.values().map(|held| held.channel)).await?;
             for (record, body) in part.records.iter().zip(bodies) {
                 let ours = held.get(&record.key).and_then(|old| {
                     let channel = *known.get(&old.channel)?;
@@ -72,7 +73,7 @@ impl WriteTx {
                 let own = ours.as_ref().map(|(record, seq)| OwnRecord { record, seq: *seq });
                 match reunion.of(own, record) {
                     Reunited::Same | Reunited::Ours => taken.duplicates += 1,
-                    Reunited::OursRenewed => taken.renew.push((vec![record.key], None)),
+                    Reunited::OursRenewed => stays.push(record.key),
                     Reunited::Refused(reason) => taken.refused.push(refused(record, reason)),
                     _ if body.is_err() => taken.refused.push(refused(record, Reason::MALFORMED_RECORD)),
                     verdict => {
@@ -88,6 +89,7 @@ impl WriteTx {
             self.left_over(part, number, &reunion, &mut taken, &mut aside)
                 .await?;
         }
+        taken.renew.push((stays, None));
         taken.local = self.local_of(aside).await?;
         Ok(taken)
     }

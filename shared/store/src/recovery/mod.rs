@@ -3,9 +3,11 @@
 
 mod begin;
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt;
-use supplysync_model::{Fault, FaultCode, Incarnation, Reason, Seq, SyncId, Timestamp};
-use supplysync_sync_core::Direction;
+use supplysync_model::{Channel, Fault, FaultCode, Incarnation, Reason, Seq, SyncId, Timestamp};
+use supplysync_sync_core::{Cursor, Direction};
 
 use crate::fault::{damaged, database};
 use crate::{Queries, Store, WriteTx, cursor};
@@ -182,9 +184,9 @@ impl WriteTx {
 
     /// Whether master data, and every channel of the stores active here, were caught up when they moved last.
     async fn has_all_of_its_own(&self) -> Result<bool, Fault> {
-        let mut needed = vec![supplysync_model::Channel::Master];
+        let mut needed = vec![Channel::Master];
         let own = self.stores_of_site(self.sync_id()).await?;
-        needed.extend(own.into_iter().flat_map(supplysync_model::Channel::of_store));
+        needed.extend(own.into_iter().flat_map(Channel::of_store));
         let known = self.cursors_with(SyncId::PRIMARY, Direction::Pull).await?;
         Ok(needed.iter().all(|channel| {
             known
@@ -227,13 +229,13 @@ impl WriteTx {
         &self,
         backup: Option<Seq>,
         channels: Vec<i32>,
-    ) -> Result<std::collections::BTreeMap<i32, Seq>, Fault> {
+    ) -> Result<BTreeMap<i32, Seq>, Fault> {
         let backup = backup.unwrap_or(0);
         let acknowledged =
             cursor::of_channels(self.conn(), SyncId::PRIMARY, Direction::Push, channels.clone()).await?;
         let shared = channels.into_iter().map(|number| {
             let seq = match acknowledged.get(&number) {
-                Some(supplysync_sync_core::Cursor::Following { seq }) => (*seq).max(backup),
+                Some(Cursor::Following { seq }) => (*seq).max(backup),
                 _ => backup,
             };
             (number, seq)
