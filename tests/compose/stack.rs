@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use supplysync_tests::{Outcome, free_address, run};
+use supplysync_tests::{Outcome, eventually, free_address, run};
 use tokio::process::Command;
 
 /// How long the engine may take for one thing.
@@ -146,10 +146,12 @@ impl Stack {
                 "10001:10001 true [ALL] [no-new-privileges:true]",
                 "{service}"
             );
-            let health = self
-                .engine(&["inspect", "-f", "{{.State.Health.Status}}", &container])
-                .await?;
-            assert_eq!(health.trim(), "healthy", "{service}");
+            let form = "{{.State.Health.Status}}";
+            let well = eventually("a healthy container", LIMIT, || async {
+                let health = self.engine(&["inspect", "-f", form, &container]).await?;
+                Ok((health.trim() == "healthy").then_some(()))
+            });
+            well.await.map_err(|trouble| format!("{service}: {trouble}"))?;
         }
         Ok(())
     }
