@@ -99,7 +99,8 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
     let files = Files::of(&config);
     let found = find(&config, &files, token.site).await?;
     let set_up = found == Found::SetUp;
-    if let Some(until) = files.joined_with(&token).filter(|_| set_up) {
+    let complete = set_up && flags.config_file().is_some_and(|file| file.exists());
+    if let Some(until) = files.joined_with(&token).filter(|_| complete) {
         // A server that begins with this, where it has no link, too.
         return flags.output().answer(&JoinView {
             sync_id: token.site.get(),
@@ -128,14 +129,7 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
     keep_password(&config, password)?;
     let mut shown = None;
     if let Some(code) = code {
-        let config_path = flags
-            .config_file()
-            .unwrap_or_else(|| config.data_dir.join(CONFIG_FILE));
-        if !config_path.exists() {
-            let text = args.first(&config, &settings).config_text();
-            setup::write_new(&config_path, text.as_bytes(), Readers::Everybody)?;
-        }
-        // Last: once there is a database with a code, the satellite counts as set up.
+        // Once there is a database with a code, the satellite counts as set up.
         let identity = NewIdentity {
             sync_id: token.site,
             site_name: settings.site_name.clone(),
@@ -152,6 +146,14 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
         };
         shown = keep_code(&store, &code).await?;
         store.close().await;
+    }
+    // Last: a supervisor may wait for it to start the server.
+    let config_path = flags
+        .config_file()
+        .unwrap_or_else(|| config.data_dir.join(CONFIG_FILE));
+    if !config_path.exists() {
+        let text = args.first(&config, &settings).config_text();
+        setup::write_new(&config_path, text.as_bytes(), Readers::Everybody)?;
     }
     flags.output().answer(&JoinView {
         sync_id: token.site.get(),
