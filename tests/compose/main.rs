@@ -56,6 +56,10 @@ async fn many_sites() -> Outcome<()> {
     stack.mend("north").await?;
     network.prove(CONVERGES).await?;
 
+    // Another password, by one primary: the other goes by it, too, and hands it out.
+    stack.new_password("primary-1").await?;
+    network.one_password(CONVERGES).await?;
+
     // A primary dies: its satellites find the other.
     let dead = Instant::now();
     stack

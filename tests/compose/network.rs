@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use supplysync_api::v1::{ListAuditLogRequest, MasterDataKind};
+use supplysync_api::v1::{GetPreferencesRequest, ListAuditLogRequest, MasterDataKind};
 use supplysync_tests::{
     Called, Certificate, Client, Outcome, differences, eventually, generated_names, prove_equal,
 };
@@ -108,6 +108,22 @@ impl Network {
                 .map_err(|trouble| format!("{name}: {trouble}"))?;
         }
         Ok(())
+    }
+
+    /// Waits until every site has shown the new password, so that the old one is retired.
+    pub async fn one_password(&self, limit: Duration) -> Outcome<()> {
+        let looked = eventually("the old password to be retired", limit, || async {
+            let preferences = self.primary().await?;
+            let request = GetPreferencesRequest {};
+            let found = preferences
+                .preferences()
+                .get_preferences(request)
+                .await
+                .answer()?;
+            let found = found.preferences.unwrap_or_default();
+            Ok((!found.previous_credential_accepted).then_some(()))
+        });
+        looked.await
     }
 
     /// How often a satellite has joined, by the primary's audit log.

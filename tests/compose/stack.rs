@@ -115,6 +115,19 @@ impl Stack {
             .map(drop)
     }
 
+    /// Sets another password for all sites, through one primary.
+    pub async fn new_password(&self, primary: &str) -> Outcome<()> {
+        let container = self.container(primary).await?;
+        let run = async |words: &[&str]| {
+            let words = [&["exec", &container, "primary-svc"], words].concat();
+            self.engine(&words).await
+        };
+        run(&["make-secret", "/tmp/new-password"]).await?;
+        let code = "--code-file=/run/secrets/supplysync/authorisation-code";
+        let value = "--value-file=/tmp/new-password";
+        run(&["prefs", "set", "password", value, code]).await.map(drop)
+    }
+
     /// Copies a file out of a service; where it is then.
     pub async fn copy(&self, service: &str, path: &str) -> Outcome<PathBuf> {
         let name = path.rsplit('/').next().unwrap_or_default();
