@@ -10,9 +10,10 @@ mod network;
 mod shops;
 mod stack;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use supplysync_tests::Outcome;
+use tokio::time::Instant;
 
 use network::Network;
 use stack::Stack;
