@@ -11,5 +11,6 @@ pub mod network;
 pub mod preferences;
 pub mod service;
 pub mod sessions;
+pub mod shared_credentials;
 pub mod wake;
 pub mod wiring;

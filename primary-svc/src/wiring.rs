@@ -23,6 +23,7 @@ use crate::service::enrolment::Enrolments;
 use crate::service::site::Sites;
 use crate::service::sync::{Shared, SyncHandler};
 use crate::sessions::Sessions;
+use crate::shared_credentials::SharedCredentials;
 use crate::wake::Waking;
 
 /// Puts the primary together and starts it. Returns once its tasks run.
@@ -35,7 +36,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         name: config.site.name.clone(),
         tls,
         listen: config.listen.clone(),
-        database: config.database.store_config(&config.data_dir),
+        database: config.database.access(&config.data_dir)?,
         verify: config.verify,
         revocations: revocations.clone(),
     };
@@ -51,12 +52,19 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         password_hash,
     } = credentials.present.clone();
     let verifier = CredentialVerifier::new(user_name, password_hash, context.clock.clone(), &*context.random);
-    verifier.accept(credentials.accepted());
+    verifier.accept(credentials.clone().accepted());
     let verifier = Arc::new(verifier);
     let password_file = config.data_dir.join(&config.enrolment.password_file);
     finish_change(store, &password_file).await?;
     let open = Sessions::default();
     let delivery = Delivery::begin(store.clone(), verifier.clone(), open.clone(), &password_file).await?;
+    let shared_credentials = SharedCredentials {
+        store: store.clone(),
+        verifier: verifier.clone(),
+        delivery: delivery.clone(),
+        password_file: password_file.clone(),
+        seen: credentials,
+    };
     let book = PrimaryPreferences {
         changing: Mutex::default(),
         delivery: delivery.clone(),
@@ -131,6 +139,12 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         context
             .tasks
             .spawn("follow revocations", OnEnd::Critical, following);
+        let following = foundation
+            .users
+            .track_future(shared_credentials.follow(context.stop.clone()));
+        context
+            .tasks
+            .spawn("follow credentials", OnEnd::Critical, following);
     }
     if config.enrolment.enabled {
         let keeping = own_certificate::keep_valid(Arc::clone(&issuing), context.stop.clone());

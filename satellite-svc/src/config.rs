@@ -123,6 +123,10 @@ impl SiteConfig for Config {
     fn listen(&self) -> SocketAddr {
         self.listen.grpc
     }
+
+    fn health(&self) -> SocketAddr {
+        self.listen.health
+    }
 }
 
 impl Validate for Config {

@@ -32,7 +32,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         name: config.site.name.clone(),
         tls: config.tls.resolved(&config.data_dir),
         listen: config.listen.clone(),
-        database: config.database.store_config(&config.data_dir),
+        database: config.database.access(&config.data_dir)?,
         verify: config.verify,
         revocations: revocations.clone(),
     };

@@ -10,7 +10,7 @@ use clap::Args;
 use futures::FutureExt;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use supplysync_model::{Fault, Site, SyncId};
+use supplysync_model::{Fault, FaultCode, Reason, Site, SyncId};
 use supplysync_net::credential;
 use supplysync_node::cli::flags::{CONFIG_FILE, GlobalFlags};
 use supplysync_node::cli::output::Answer;
@@ -52,6 +52,9 @@ pub struct InitArgs {
     /// Address and port where satellites join and renew their certificates [default: 0.0.0.0:8445]
     #[arg(long, value_name = "ADDRESS")]
     enrolment_listen: Option<SocketAddr>,
+    /// Where the primary is set up already, change nothing and end with 0: for machines that repeat this at each start
+    #[arg(long)]
+    unless_set_up: bool,
 }
 
 /// What was set up, with the secrets made here: shown this once.
@@ -70,6 +73,51 @@ struct InitView {
     authorisation_code: Option<String>,
 }
 
+/// What was set up before.
+#[derive(Debug, Serialize)]
+struct FoundView {
+    sync_id: u16,
+    name: String,
+    data_dir: PathBuf,
+}
+
+impl FoundView {
+    /// A database without its certificates is refused: a second authority would shut out everybody.
+    fn of(store: &Store, config: &Config) -> Result<FoundView, Problem> {
+        let tls = config.tls.resolved(&config.data_dir);
+        for file in [&tls.certificate, &tls.key, &tls.authority] {
+            if !file.exists() {
+                let message = format!(
+                    "the database is that of a primary which is set up, but {} is not there: all servers of one database have \
+                     the same data directory; bring it back from a backup",
+                    file.display()
+                );
+                return Err(Fault::new(
+                    FaultCode::FailedPrecondition,
+                    Reason::CERTIFICATE_UNUSABLE,
+                    message,
+                )
+                .into());
+            }
+        }
+        Ok(FoundView {
+            sync_id: store.sync_id().get(),
+            name: store.identity().site_name.clone(),
+            data_dir: config.data_dir.clone(),
+        })
+    }
+}
+
+impl Answer for FoundView {
+    fn for_people(&self, _width: Option<u16>) -> String {
+        format!(
+            "The primary \"{}\" was set up before in {}; nothing was changed",
+            self.name,
+            self.data_dir.display()
+        )
+    }
+}
+
 /// What a new primary's database begins with.
 struct FirstRecords {
     /// Its own site, so that every other can name the owner of master data.
@@ -83,10 +131,15 @@ struct FirstRecords {
 pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     let config: Config = flags.settings()?;
     setup::make_directory(&config.data_dir)?;
-    let database = config.database.store_config(&config.data_dir);
+    let database = config.database.access(&config.data_dir)?;
     let deps = run::store_deps();
     let begun = setup::existing(database.clone(), deps.clone()).await?;
     let begun = match begun {
+        Some(store) if args.unless_set_up && is_complete(&store).await? => {
+            let found = FoundView::of(&store, &config);
+            store.close().await;
+            return flags.output().answer(&found?);
+        }
         Some(store) if is_complete(&store).await? => {
             return Err(setup::already_set_up(store, &config.data_dir).await);
         }
@@ -217,8 +270,8 @@ impl InitArgs {
              # Where satellites join and renew their certificates; enabled = false turns it off.\n\
              [enrolment]\nlisten = \"{enrolment}\"\n\
              \n\
-             # sqlite:FILE, or postgres://USER@HOST/DATABASE (its password: SUPPLYSYNC_DATABASE__URL in the environment).\n\
-             # [database]\n# url = \"sqlite:supplysync.db\"\n",
+             # sqlite:FILE, or postgres://USER@HOST/DATABASE with a file that holds the password.\n\
+             # [database]\n# url = \"sqlite:supplysync.db\"\n# password_file = \"\"\n",
             name = setup::toml_text(&self.name),
             grpc = self.listen.unwrap_or(config.listen.grpc),
             health = self.health_listen.unwrap_or(config.listen.health),

@@ -17,6 +17,8 @@ use supplysync_node::cli::command::OperatorCommand;
 use supplysync_node::cli::config::ConfigCommand;
 use supplysync_node::cli::exit::EXIT_CODES;
 use supplysync_node::cli::flags::GlobalFlags;
+use supplysync_node::cli::health::{self, HealthArgs};
+use supplysync_node::cli::make_secret::{self, MakeSecretArgs};
 use supplysync_node::cli::problem::Problem;
 use supplysync_node::cli::run::{self, Operator};
 
@@ -67,6 +69,10 @@ pub enum Errand {
     Copies(copies::CopiesCommand),
     /// Copy this site's database to a file, while it is in use
     Backup(BackupArgs),
+    /// Say whether this machine's server is ready (exit code 1: not ready, 3: it does not answer)
+    Health(HealthArgs),
+    /// Make secrets, each in a file that only its owner can read
+    MakeSecret(MakeSecretArgs),
     /// Commands that every site answers.
     #[command(flatten)]
     Operator(OperatorCommand),
@@ -91,6 +97,8 @@ impl Errand {
             Errand::Stores(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Copies(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Backup(args) => backup::run::<Config>(flags, args).await,
+            Errand::Health(args) => health::run::<Config>(flags, args).await,
+            Errand::MakeSecret(args) => make_secret::run(flags, args),
             Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
         }
     }
@@ -118,6 +126,8 @@ mod tests {
             "primary-svc serve --data-dir d --config f",
             "primary-svc init --hostname localhost --hostname 127.0.0.1 --name X --user-name u --password-file p \
              --authorisation-code-file c --data-dir d",
+            "primary-svc health --live",
+            "primary-svc make-secret one two",
             "primary-svc config show --output json",
             "primary-svc config check --config f",
             "primary-svc status --watch --data-dir d",
@@ -142,6 +152,8 @@ mod tests {
             "primary-svc certs show f",
             "primary-svc certs revoke ann --code-file c",
             "primary-svc sites add 2 --name Hospital --code-file c",
+            "primary-svc sites add 2 --name Hospital --token-out t --unless-there --code-file c",
+            "primary-svc init --hostname localhost --unless-set-up",
             "primary-svc sites list",
             "primary-svc sites token 2 --code-file c",
             "primary-svc sites revoke 2 --code-file c",

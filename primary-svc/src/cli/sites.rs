@@ -1,14 +1,17 @@
 //! `primary-svc sites`: register, list, show, change and remove sites.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use supplysync_api::v1::site_service_client::SiteServiceClient;
 use supplysync_api::v1::{
-    AddSiteRequest, CreateJoinTokenRequest, GetSiteRequest, ListSitesRequest, RemoveSiteRequest,
-    RevokeSiteRequest, Site, UpdateSiteRequest,
+    AddSiteRequest, AddSiteResponse, CreateJoinTokenRequest, GetSiteRequest, JoinToken, ListSitesRequest,
+    RemoveSiteRequest, RevokeSiteRequest, Site, UpdateSiteRequest,
 };
 use supplysync_model::SyncId;
 use supplysync_node::cli::problem::Problem;
 use supplysync_node::cli::run::{Operator, PAGE_SIZE};
+use supplysync_node::cli::setup::{self, Readers};
 use supplysync_node::cli::unlock::{CodeFlags, with_unlocked};
 use supplysync_node::cli::view::{RemovedSiteView, SiteRow, SiteView, SitesView};
 
@@ -112,6 +115,12 @@ pub struct AddArgs {
     /// Whether its connection stays open, so that changes travel the moment they are made [default: true]
     #[arg(long, value_name = "BOOL")]
     live: Option<bool>,
+    /// The file to write the join token to, for its owner only [default: show it once]
+    #[arg(long, value_name = "FILE")]
+    token_out: Option<PathBuf>,
+    /// Where the site is registered already, leave it as it is and end with 0; a token file that is missing is made
+    #[arg(long)]
+    unless_there: bool,
     /// Where the authorisation code is.
     #[command(flatten)]
     code: CodeFlags,
@@ -133,6 +142,64 @@ impl SitesCommand {
 }
 
 async fn add(operator: &Operator, args: AddArgs) -> Result<(), Problem> {
+    let there = match args.unless_there {
+        true => find(operator, args.sync_id).await?,
+        false => None,
+    };
+    let token_out = args.token_out.clone();
+    let written = token_out.as_ref().is_some_and(|file| file.exists());
+    let (site, token, no_join_token) = match there {
+        Some(site) if written || token_out.is_none() => (site, None, String::new()),
+        Some(site) => (
+            site,
+            Some(fresh_token(operator, args.sync_id, &args.code).await?),
+            String::new(),
+        ),
+        None => {
+            if let Some(file) = token_out.as_ref().filter(|_| written) {
+                let message = format!(
+                    "{} is there already: name another file, or remove it",
+                    file.display()
+                );
+                return Err(Problem::usage(message));
+            }
+            let answer = register(operator, args).await?;
+            (
+                answer.site.unwrap_or_default(),
+                answer.join_token,
+                answer.no_join_token,
+            )
+        }
+    };
+    let site: SiteRow = site.into();
+    match (token_out, token) {
+        (Some(file), Some(token)) => {
+            setup::write_new(&file, format!("{}\n", token.token).as_bytes(), Readers::Owner)?;
+            operator.output.answer(&SiteView(site))
+        }
+        (_, None) if no_join_token.is_empty() => operator.output.answer(&SiteView(site)),
+        (_, token) => operator.output.answer(&AddedView {
+            site,
+            join: token.map(JoinTokenView::from),
+            no_join_token,
+        }),
+    }
+}
+
+/// The site, if it is registered.
+async fn find(operator: &Operator, sync_id: SyncId) -> Result<Option<Site>, Problem> {
+    let mut client = SiteServiceClient::new(operator.connect().await?);
+    let request = GetSiteRequest {
+        sync_id: sync_id.get().into(),
+    };
+    match client.get_site(request).await {
+        Ok(answer) => Ok(answer.into_inner().site),
+        Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
+        Err(status) => Err(status.into()),
+    }
+}
+
+async fn register(operator: &Operator, args: AddArgs) -> Result<AddSiteResponse, Problem> {
     let request = AddSiteRequest {
         sync_id: args.sync_id.get().into(),
         name: args.name,
@@ -145,23 +212,22 @@ async fn add(operator: &Operator, args: AddArgs) -> Result<(), Problem> {
     let answer = with_unlocked(operator, &args.code, request, async |channel, request| {
         SiteServiceClient::new(channel).add_site(request).await
     });
-    let answer = answer.await?;
-    operator.output.answer(&AddedView {
-        site: answer.site.unwrap_or_default().into(),
-        join: answer.join_token.map(JoinTokenView::from),
-        no_join_token: answer.no_join_token,
-    })
+    answer.await
 }
 
 async fn token(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<(), Problem> {
+    let token = fresh_token(operator, sync_id, code).await?;
+    operator.output.answer(&JoinTokenView::from(token))
+}
+
+async fn fresh_token(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<JoinToken, Problem> {
     let request = CreateJoinTokenRequest {
         sync_id: sync_id.get().into(),
     };
     let answer = with_unlocked(operator, code, request, async |channel, request| {
         SiteServiceClient::new(channel).create_join_token(request).await
     });
-    let token = answer.await?.join_token.unwrap_or_default();
-    operator.output.answer(&JoinTokenView::from(token))
+    Ok(answer.await?.join_token.unwrap_or_default())
 }
 
 async fn revoke(operator: &Operator, sync_id: SyncId, code: &CodeFlags) -> Result<(), Problem> {

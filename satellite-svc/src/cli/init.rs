@@ -78,7 +78,7 @@ pub async fn run(flags: &GlobalFlags, args: InitArgs) -> Result<(), Problem> {
     let config: Config = flags.settings()?;
     check(&args, &config)?;
     let deps = run::store_deps();
-    let database = config.database.store_config(&config.data_dir);
+    let database = config.database.access(&config.data_dir)?;
     setup::make_directory(&config.data_dir)?;
     let begun = match setup::existing(database.clone(), deps.clone()).await? {
         Some(store) if store.identity().sync_id != args.sync_id || has_code(&store).await? => {

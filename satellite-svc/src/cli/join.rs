@@ -84,8 +84,10 @@ struct JoinView {
     certificate_until: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorisation_code: Option<String>,
-    /// Whether the site was set up before, and only its certificate is new.
+    /// Whether the site was set up before, and at most its certificate is new.
     set_up_before: bool,
+    /// Whether it got a certificate; not where it had joined with this token before.
+    new_certificate: bool,
     #[serde(skip)]
     serves: bool,
 }
@@ -97,6 +99,21 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
     let files = Files::of(&config);
     let found = find(&config, &files, token.site).await?;
     let set_up = found == Found::SetUp;
+    let complete = set_up && flags.config_file().is_some_and(|file| file.exists());
+    if let Some(until) = files.joined_with(&token).filter(|_| complete) {
+        // A server that begins with this, where it has no link, too.
+        return flags.output().answer(&JoinView {
+            sync_id: token.site.get(),
+            name: config.site.name,
+            primary_url: config.sync.primary_url,
+            data_dir: config.data_dir,
+            certificate_until: until,
+            authorisation_code: None,
+            set_up_before: true,
+            new_certificate: false,
+            serves: args.serve,
+        });
+    }
     let code = match set_up {
         true => None,
         false => Some(setup::choose_code(args.authorisation_code_file.as_deref())?),
@@ -112,19 +129,12 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
     keep_password(&config, password)?;
     let mut shown = None;
     if let Some(code) = code {
-        let config_path = flags
-            .config_file()
-            .unwrap_or_else(|| config.data_dir.join(CONFIG_FILE));
-        if !config_path.exists() {
-            let text = args.first(&config, &settings).config_text();
-            setup::write_new(&config_path, text.as_bytes(), Readers::Everybody)?;
-        }
-        // Last: once there is a database with a code, the satellite counts as set up.
+        // Once there is a database with a code, the satellite counts as set up.
         let identity = NewIdentity {
             sync_id: token.site,
             site_name: settings.site_name.clone(),
         };
-        let database = config.database.store_config(&config.data_dir);
+        let database = config.database.access(&config.data_dir)?;
         let store = match found {
             Found::Begun => Store::open(database, run::store_deps()).await?,
             _ => {
@@ -137,6 +147,14 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
         shown = keep_code(&store, &code).await?;
         store.close().await;
     }
+    // Last: a supervisor may wait for it to start the server.
+    let config_path = flags
+        .config_file()
+        .unwrap_or_else(|| config.data_dir.join(CONFIG_FILE));
+    if !config_path.exists() {
+        let text = args.first(&config, &settings).config_text();
+        setup::write_new(&config_path, text.as_bytes(), Readers::Everybody)?;
+    }
     flags.output().answer(&JoinView {
         sync_id: token.site.get(),
         name: settings.site_name,
@@ -145,6 +163,7 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
         certificate_until: until,
         authorisation_code: shown,
         set_up_before: set_up,
+        new_certificate: true,
         serves: args.serve,
     })
 }
@@ -181,7 +200,7 @@ enum Found {
 /// What this data directory holds; another site than the token's is refused.
 async fn find(config: &Config, files: &Files, site: SyncId) -> Result<Found, Problem> {
     let mut found = Found::SetUp;
-    let database = config.database.store_config(&config.data_dir);
+    let database = config.database.access(&config.data_dir)?;
     let held = match setup::existing(database, run::store_deps()).await {
         Ok(Some(store)) => {
             let held = store.sync_id();
@@ -234,6 +253,17 @@ impl Files {
             key: tls.key,
             authority: tls.authority,
         }
+    }
+
+    /// Until when the certificate that came with this token is valid, if there is nothing left to ask for.
+    fn joined_with(&self, token: &JoinToken) -> Option<String> {
+        let joined = std::fs::read_to_string(self.folder.join(JOINED)).ok()?;
+        let same = joined.trim() == name_of(token) && self.authority.exists();
+        // One that has expired is renewed by the server, which the token could not do any more.
+        let (clock, load) = (run::clock(), TlsMaterial::load_even_expired);
+        let held = load(&self.certificate, &self.key, &self.authority, clock).ok()?;
+        let ours = *held.identity() == PeerIdentity::Site(token.site);
+        (same && ours).then(|| held.description().not_after.to_string())
     }
 
     /// The key to join with: the one in use if it came with this token, else one of the token's own, made now or by an
@@ -383,7 +413,9 @@ impl Answer for JoinView {
             "Site {} \"{}\" has joined the network of {}; its certificate is valid until {} and renews by itself.\n",
             self.sync_id, self.name, self.primary_url, self.certificate_until
         );
-        if self.set_up_before {
+        if !self.new_certificate {
+            text += "It had joined with this token before: nothing was changed.\n";
+        } else if self.set_up_before {
             text += "It was set up before: key and certificate are new, the rest is as it was; a running server takes them by itself.\n";
         } else {
             text += "Operator commands here need an operator's certificate\n  \

@@ -14,6 +14,8 @@ use supplysync_node::cli::command::OperatorCommand;
 use supplysync_node::cli::config::ConfigCommand;
 use supplysync_node::cli::exit::EXIT_CODES;
 use supplysync_node::cli::flags::GlobalFlags;
+use supplysync_node::cli::health::{self, HealthArgs};
+use supplysync_node::cli::make_secret::{self, MakeSecretArgs};
 use supplysync_node::cli::problem::Problem;
 use supplysync_node::cli::run::{self, Operator};
 
@@ -54,6 +56,10 @@ pub enum Errand {
     Config(ConfigCommand),
     /// Copy this site's database to a file, while it is in use
     Backup(BackupArgs),
+    /// Say whether this machine's server is ready (exit code 1: not ready, 3: it does not answer)
+    Health(HealthArgs),
+    /// Make secrets, each in a file that only its owner can read
+    MakeSecret(MakeSecretArgs),
     /// Put a backup back in the place of this site's database
     Restore(recover::RestoreArgs),
     /// Declare that this database, put back or copied by other means, is the one that goes on
@@ -86,6 +92,8 @@ impl Errand {
             Errand::Join(args) => join::run(flags, args).await,
             Errand::Config(command) => command.run::<Config>(flags),
             Errand::Backup(args) => backup::run::<Config>(flags, args).await,
+            Errand::Health(args) => health::run::<Config>(flags, args).await,
+            Errand::MakeSecret(args) => make_secret::run(flags, args),
             Errand::Restore(args) => recover::restore(flags, args).await,
             Errand::Recover(args) => recover::recover(flags, args).await,
             Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
@@ -115,6 +123,8 @@ mod tests {
             "satellite-svc init --sync-id 2 --name X --primary-url https://h:1 --certs c --user-name u --password-file p",
             "satellite-svc join ssjoin1_abc --data-dir d --serve",
             "satellite-svc join --token-file f --password-file p",
+            "satellite-svc health --live",
+            "satellite-svc make-secret one two",
             "satellite-svc config show",
             "satellite-svc status --watch",
             "satellite-svc sync-now",

@@ -189,6 +189,8 @@ reasons! {
     ADDRESS_UNAVAILABLE;
     /// The peer can't be reached.
     PEER_UNREACHABLE;
+    /// The server runs, and does not serve yet or any more.
+    NOT_READY;
     /// Synchronisation is paused (interval 0).
     SYNC_PAUSED;
     /// The copy is not kept here.

@@ -1,6 +1,8 @@
 //! Certificates and keys as PEM files: written whole or not at all, keys readable by their owner only.
 
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
+use std::hash::BuildHasher;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -146,7 +148,9 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 
 fn temporary_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.new", std::process::id()));
+    // Servers that share a folder may have the same process id, in containers of their own.
+    let own = RandomState::new().hash_one(std::process::id());
+    name.push(format!(".{own:016x}.new"));
     path.with_file_name(name)
 }
 

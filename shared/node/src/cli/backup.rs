@@ -32,7 +32,7 @@ struct BackupView {
 /// Copies the database, and checks the copy.
 pub async fn run<C: SiteConfig>(flags: &GlobalFlags, args: BackupArgs) -> Result<(), Problem> {
     let config: C = flags.settings()?;
-    let database = config.database().store_config(config.data_dir());
+    let database = config.database().access(config.data_dir())?;
     let made = Store::back_up(&database, &args.file).await?;
     flags.output().answer(&BackupView {
         file: args.file,

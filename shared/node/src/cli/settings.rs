@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use supplysync_model::FieldViolation;
+use supplysync_model::{Fault, FaultCode, FieldViolation, Reason};
 use supplysync_runtime::Validate;
 use supplysync_store::StoreConfig;
 
@@ -27,6 +28,9 @@ pub trait SiteConfig: Serialize + DeserializeOwned + Default + Validate {
 
     /// Where this site's own server listens.
     fn listen(&self) -> SocketAddr;
+
+    /// Where it answers `/livez` and `/readyz`.
+    fn health(&self) -> SocketAddr;
 }
 
 /// Who this site is.
@@ -43,6 +47,8 @@ pub struct SiteSection {
 pub struct DatabaseSection {
     /// `sqlite:FILE` (relative paths are in the data directory) or `postgres://…`; may hold a password.
     pub url: String,
+    /// The file with the password of that address's user, on its first line (PostgreSQL); empty: none, or it is in the address.
+    pub password_file: PathBuf,
     /// Connections that read.
     pub max_readers: u32,
     /// Connections that write (PostgreSQL; SQLite always has one).
@@ -53,6 +59,7 @@ impl Default for DatabaseSection {
     fn default() -> DatabaseSection {
         DatabaseSection {
             url: "sqlite:supplysync.db".into(),
+            password_file: PathBuf::new(),
             max_readers: 4,
             max_writers: 4,
         }
@@ -65,6 +72,7 @@ impl fmt::Debug for DatabaseSection {
         let scheme = self.url.split(':').next().unwrap_or_default();
         f.debug_struct("DatabaseSection")
             .field("url", &format_args!("{scheme}:<hidden>"))
+            .field("password_file", &self.password_file)
             .field("max_readers", &self.max_readers)
             .field("max_writers", &self.max_writers)
             .finish()
@@ -72,7 +80,18 @@ impl fmt::Debug for DatabaseSection {
 }
 
 impl DatabaseSection {
-    /// What the store is opened with.
+    /// What the store is opened with, the password of `password_file` included.
+    pub fn access(&self, data_dir: &Path) -> Result<StoreConfig, Fault> {
+        let mut config = self.store_config(data_dir);
+        if !self.password_file.as_os_str().is_empty() {
+            let password = read_password(&data_dir.join(&self.password_file))?;
+            let url = with_password(&self.url, password.expose_secret());
+            config.url = url.unwrap_or_else(|| self.url.clone()).into();
+        }
+        Ok(config)
+    }
+
+    /// As [`DatabaseSection::access`], for a database that needs no password from a file, as the embedded one.
     pub fn store_config(&self, data_dir: &Path) -> StoreConfig {
         StoreConfig {
             max_readers: self.max_readers,
@@ -99,6 +118,12 @@ impl DatabaseSection {
             wrong(
                 "url",
                 "must begin with sqlite: or postgres://, as in sqlite:supplysync.db",
+            );
+        }
+        if !self.password_file.as_os_str().is_empty() && with_password(&self.url, "").is_none() {
+            wrong(
+                "password_file",
+                "needs database.url to be as in postgres://USER@HOST/DATABASE, with a user and without a password",
             );
         }
         if self.max_readers == 0 {
@@ -244,6 +269,46 @@ impl OperatorSection {
     }
 }
 
+/// The first line of the file.
+fn read_password(path: &Path) -> Result<SecretString, Fault> {
+    let unusable = |why: String| {
+        let message = format!("the database's password file {} {why}", path.display());
+        Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message)
+    };
+    let text = std::fs::read_to_string(path)
+        .map(SecretString::from)
+        .map_err(|error| unusable(format!("can't be read: {error}")))?;
+    match text
+        .expose_secret()
+        .lines()
+        .next()
+        .filter(|line| !line.is_empty())
+    {
+        Some(line) => Ok(SecretString::from(line)),
+        None => Err(unusable("is empty".to_owned())),
+    }
+}
+
+/// A PostgreSQL address with a password beside its user; `None` if it has no user, or a password already.
+fn with_password(url: &str, password: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (user, place) = rest.split_once('@')?;
+    let fits = scheme.starts_with("postgres") && !user.is_empty() && !user.contains([':', '/']);
+    fits.then(|| format!("{scheme}://{user}:{}@{place}", percent_encoded(password)))
+}
+
+/// As a URL wants it.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => encoded.push(char::from(byte)),
+            false => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
 /// How a server that listens on `address` is called from the same machine.
 fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() || address.ip().is_loopback() {
@@ -312,6 +377,36 @@ mod tests {
         assert_eq!(violations("sqlite:a.db"), []);
         assert_eq!(violations("postgres://user@host/name"), []);
         assert_eq!(violations("mysql://x")[0].field, "database.url");
+    }
+
+    #[test]
+    fn the_database_password_can_be_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("database-password"), "p@ss/w:rd\n").unwrap();
+        let mut section = DatabaseSection {
+            url: "postgres://user@host/name".to_owned(),
+            password_file: "database-password".into(),
+            ..DatabaseSection::default()
+        };
+        let opened = section.access(folder.path()).unwrap();
+        assert_eq!(
+            opened.url.expose_secret(),
+            "postgres://user:p%40ss%2Fw%3Ard@host/name"
+        );
+        assert!(!format!("{opened:?}").contains("p%40"));
+        for url in [
+            "postgres://user:x@host/name",
+            "postgres://host/name",
+            "sqlite:a.db",
+        ] {
+            section.url = url.to_owned();
+            let mut violations = Vec::new();
+            section.check(&mut violations);
+            assert_eq!(violations[0].field, "database.password_file", "{url}");
+        }
+        section.password_file = "absent".into();
+        let fault = section.access(folder.path()).unwrap_err();
+        assert!(fault.message().contains("absent"), "{fault}");
     }
 
     #[test]
