@@ -3,6 +3,8 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::fault::{FAULTS, Fault, FaultSet};
+use super::plan::{Plan, Streams};
 use crate::SessionLimits;
 
 /// The settings of one seed. Chances are per thousand.
@@ -34,7 +36,16 @@ pub struct Profile {
     pub fail: u32,
     /// The weight of misfortune among the operations.
     pub misfortune: u32,
+    /// An operation of a store is carried out, and its answer is lost.
+    pub lose_answer: u32,
+    /// The later kinds of faults that this seed has.
+    pub kinds: FaultSet,
+    /// Their weight among the operations.
+    pub adversity: u32,
 }
+
+/// What a kind world may have, too: nothing of it makes a session end in disorder.
+const HARMLESS: [Fault; 4] = [Fault::Slow, Fault::Clock, Fault::Schema, Fault::Roster];
 
 impl Profile {
     /// The profile of a seed: a third of them kind, the others unkind in one way or in all.
@@ -75,7 +86,49 @@ impl Profile {
             lose_ack,
             fail,
             misfortune,
+            lose_answer: 0,
+            kinds: FaultSet::default(),
+            adversity: 0,
         }
+    }
+
+    /// The later kinds of faults of a seed: none in every third, else some of them; and what the plan leaves out.
+    pub fn complete(mut self, rng: &mut ChaCha8Rng, plan: &Plan) -> Profile {
+        if plan.streams == Streams::Many && rng.random_range(0..3u32) > 0 {
+            let most = *pick(rng, &[1, 2, 5]);
+            let later: Vec<Fault> = FAULTS
+                .iter()
+                .map(|(fault, _)| *fault)
+                .skip(Fault::AnswerLost as usize)
+                .filter(|fault| !self.kind || HARMLESS.contains(fault))
+                .collect();
+            for _ in 0..most {
+                self.kinds = self.kinds.with(*pick(rng, &later));
+            }
+            self.adversity = rng.random_range(20..=200);
+            self.lose_answer = rng.random_range(1..=20);
+        }
+        self.kinds = self.kinds.without(plan.off);
+        let rates = [
+            (Fault::CrashAtPersist, &mut self.crash_at_persist),
+            (Fault::CrashAtSend, &mut self.crash_at_send),
+            (Fault::Duplicate, &mut self.duplicate),
+            (Fault::LoseAck, &mut self.lose_ack),
+            (Fault::Fail, &mut self.fail),
+            (Fault::Misfortune, &mut self.misfortune),
+        ];
+        for (fault, rate) in rates {
+            if plan.off.has(fault) {
+                *rate = 0;
+            }
+        }
+        if !self.kinds.has(Fault::AnswerLost) {
+            self.lose_answer = 0;
+        }
+        self.satellites = plan.satellites.unwrap_or(self.satellites);
+        self.stores = plan.stores.unwrap_or(self.stores);
+        self.operations = plan.operations.unwrap_or(self.operations);
+        self
     }
 }
 

@@ -47,6 +47,8 @@ impl World {
         };
         self.last_connection += 1;
         let connection = self.last_connection;
+        let dial = self.processes[process].dials;
+        self.processes[process].dials += 1;
         note!(
             self,
             "process {process} of site {} dials: connection {connection}",
@@ -56,6 +58,7 @@ impl World {
             connection,
             Connection {
                 satellite: process,
+                dial,
                 life,
                 judged: None,
                 dead: false,

@@ -22,11 +22,13 @@ use supplysync_model::{Channel, Checkpoint, RecordKey, StoreId, SyncId, Timestam
 use super::counts::{Counts, Deed};
 use super::history::History;
 use super::invariant::{self, Violation};
+use super::plan::{Plan, Streams};
 use super::profile::Profile;
 use super::store::Moment;
+use super::streams::{Place, RandomStreams};
 use super::truth::Truth;
 use crate::{Ack, ApplyOutcome, ApplyRequest, CloseReason, Cursor};
-use event::{At, ConnectionId, Event, ProcessId, Queue};
+use event::{At, ConnectionId, End, Event, ProcessId, Queue};
 use process::{Connection, Process};
 
 /// Adds a line to the history, if it is kept.
@@ -78,7 +80,14 @@ pub enum Observation {
 
 /// One seed's world.
 pub struct World {
+    pub(super) plan: Plan,
     pub(super) rng: ChaCha8Rng,
+    /// A stream for each place, if not one for all.
+    streams: Option<RandomStreams>,
+    /// Faults that hit by chance.
+    hits: u64,
+    /// Satellites and stores at the beginning.
+    began_with: (u16, usize),
     pub(super) now: i64,
     pub(super) queue: Queue,
     pub(super) profile: Profile,
@@ -101,12 +110,16 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a seed, at its beginning.
-    pub fn new(seed: u64, history: History) -> World {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let profile = Profile::draw(&mut rng);
+    /// The world of a plan, at its beginning.
+    pub fn new(plan: &Plan, history: History) -> World {
+        let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
+        let profile = Profile::draw(&mut rng).complete(&mut rng, plan);
         let mut world = World {
+            plan: plan.clone(),
             rng,
+            streams: (plan.streams == Streams::Many).then(|| RandomStreams::new(plan.seed)),
+            hits: 0,
+            began_with: (profile.satellites, profile.stores),
             now: 0,
             queue: Queue::default(),
             profile,
@@ -153,9 +166,57 @@ impl World {
             return Ok(false);
         };
         self.now = at;
+        let place = self.place(&event);
+        self.lend(place);
         self.dispatch(event);
+        self.lend(place);
         self.judge()?;
         Ok(true)
+    }
+
+    /// Changes the stream in use for that of a place, or back.
+    fn lend(&mut self, place: Place) {
+        if let Some(streams) = &mut self.streams {
+            let mut stream = streams.take(place);
+            std::mem::swap(&mut self.rng, &mut stream);
+            streams.put(place, stream);
+        }
+    }
+
+    /// Whose event it is.
+    fn place(&self, event: &Event) -> Place {
+        match event {
+            Event::Operate => Place::Operation(self.operations + 1),
+            Event::Dial(process, _)
+            | Event::HeadMoved(process, _)
+            | Event::Settings(process, _)
+            | Event::Start(process)
+            | Event::Down(process, _) => Place::Process(*process),
+            Event::Deliver(connection, end, _) | Event::Ended(connection, end) => {
+                self.place_of(*connection, *end)
+            }
+            Event::Timer(at, ..) | Event::Execute(at, _) | Event::Complete(at, _) => {
+                self.place_of(at.connection, at.end)
+            }
+            Event::Fence(connection) => self.place_of(*connection, End::Primary),
+        }
+    }
+
+    fn place_of(&self, connection: ConnectionId, end: End) -> Place {
+        match self.connections.get(&connection) {
+            Some(link) => Place::Session(link.satellite, link.dial, end),
+            None => Place::Nowhere(connection),
+        }
+    }
+
+    /// What it came to so far.
+    pub(super) fn ran(&self) -> super::Ran {
+        super::Ran {
+            operations: u64::from(self.operations),
+            hits: self.hits,
+            satellites: self.began_with.0,
+            stores: self.began_with.1,
+        }
     }
 
     /// Lets the invariants look at what the step did.
@@ -193,8 +254,14 @@ impl World {
         }
     }
 
+    /// Whether a fault hits. Where what is left out must not change the rest, it is drawn even for what never hits.
     pub(super) fn chance(&mut self, per_thousand: u32) -> bool {
-        !self.calm && per_thousand > 0 && self.rng.random_range(0..1_000) < per_thousand
+        let drawn = self.streams.is_some() || per_thousand > 0;
+        if self.calm || !drawn || self.rng.random_range(0..1_000) >= per_thousand {
+            return false;
+        }
+        self.hits += 1;
+        !self.plan.spared.contains(&self.hits)
     }
 
     pub(super) fn delay(&mut self) -> i64 {

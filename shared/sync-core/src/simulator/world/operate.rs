@@ -18,6 +18,9 @@ impl World {
             let pause = self.rng.random_range(0..=self.profile.pause);
             self.queue.push(self.now + pause, Event::Operate);
         }
+        if self.plan.without.contains(&u64::from(self.operations)) {
+            return;
+        }
         if self.chance(self.profile.misfortune) {
             return self.misfortune();
         }

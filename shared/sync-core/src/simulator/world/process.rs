@@ -41,6 +41,8 @@ pub struct Process {
     pub pulled_at: i64,
     /// Failed attempts in a row.
     pub attempt: u32,
+    /// Connections that it has dialled.
+    pub dials: u32,
     /// The date with the primary; an older one is void.
     pub date: u64,
     /// Its sessions.
@@ -66,6 +68,7 @@ impl Process {
             pushed_at: -1,
             pulled_at: -1,
             attempt: 0,
+            dials: 0,
             date: 0,
             sessions: BTreeMap::new(),
         }
@@ -87,6 +90,8 @@ pub struct Running {
 pub struct Connection {
     /// The satellite's process.
     pub satellite: ProcessId,
+    /// How many the satellite had dialled before.
+    pub dial: u32,
     /// The life of its database when it dialled.
     pub life: usize,
     /// The point of the satellite's feed that the primary judged it by.
