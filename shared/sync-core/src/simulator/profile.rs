@@ -108,7 +108,6 @@ impl Profile {
             self.adversity = rng.random_range(20..=200);
             self.lose_answer = rng.random_range(1..=20);
         }
-        self.kinds = self.kinds.without(plan.off);
         let rates = [
             (Fault::CrashAtPersist, &mut self.crash_at_persist),
             (Fault::CrashAtSend, &mut self.crash_at_send),
@@ -122,7 +121,7 @@ impl Profile {
                 *rate = 0;
             }
         }
-        if !self.kinds.has(Fault::AnswerLost) {
+        if !self.kinds.has(Fault::AnswerLost) || plan.off.has(Fault::AnswerLost) {
             self.lose_answer = 0;
         }
         self.satellites = plan.satellites.unwrap_or(self.satellites);

@@ -1,5 +1,8 @@
 //! The world: one primary and its satellites, virtual time, and one seeded generator that decides everything.
 
+mod adversity;
+mod clock;
+mod disk;
 mod driver;
 pub mod event;
 mod link;
@@ -7,17 +10,24 @@ mod manage;
 mod misfortune;
 mod operate;
 mod persist;
+mod poison;
 pub mod process;
+mod protocol;
 mod quiet;
 mod recover;
 mod relocate;
+mod replica;
+mod roster;
 mod setup;
+mod slow;
+pub mod trouble;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use supplysync_model::{Channel, Checkpoint, RecordKey, StoreId, SyncId, Timestamp};
+use supplysync_model::{Channel, Checkpoint, Reason, RecordKey, StoreId, SyncId};
 
 use super::counts::{Counts, Deed};
 use super::history::History;
@@ -30,6 +40,7 @@ use super::truth::Truth;
 use crate::{Ack, ApplyOutcome, ApplyRequest, CloseReason, Cursor};
 use event::{At, ConnectionId, End, Event, ProcessId, Queue};
 use process::{Connection, Process};
+use replica::Replica;
 
 /// Adds a line to the history, if it is kept.
 macro_rules! note {
@@ -74,6 +85,14 @@ pub enum Observation {
     Closed(At, CloseReason),
     /// A site wrote a store for the first time under an ownership, and did not hold what was handed over.
     BeganUnready(ProcessId, StoreId),
+    /// A batch was sent; so many are without an ack now.
+    BatchSent(At, usize),
+    /// A session ended in the step in which it heard that an operation failed for this reason.
+    EndedBy(At, Reason, CloseReason),
+    /// A session whose ends have no protocol in common is ready.
+    Misunderstood(At),
+    /// A session ended because nothing was heard, though the link was whole and the other end well.
+    GaveUp(At),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }
@@ -93,6 +112,8 @@ pub struct World {
     pub(super) profile: Profile,
     /// All processes; the primary's first.
     pub(super) processes: Vec<Process>,
+    /// The primary's programs, on one database.
+    pub(super) replicas: [Replica; 2],
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     pub(super) truth: Truth,
     pub(super) counts: Counts,
@@ -100,6 +121,8 @@ pub struct World {
     pub(super) seen: Vec<Observation>,
     /// Nothing goes wrong any more.
     pub(super) calm: bool,
+    /// When the last slow operation of a store begins.
+    toils_until: i64,
     pub(super) operations: u32,
     pub(super) last_connection: ConnectionId,
     pub(super) last_number: u64,
@@ -124,12 +147,14 @@ impl World {
             queue: Queue::default(),
             profile,
             processes: Vec::new(),
+            replicas: Default::default(),
             connections: BTreeMap::new(),
             truth: Truth::default(),
             counts: Counts::default(),
             history,
             seen: Vec::new(),
             calm: false,
+            toils_until: 0,
             operations: 0,
             last_connection: 0,
             last_number: 0,
@@ -191,7 +216,10 @@ impl World {
             | Event::HeadMoved(process, _)
             | Event::Settings(process, _)
             | Event::Start(process)
+            | Event::Room(process)
+            | Event::Read(process, _)
             | Event::Down(process, _) => Place::Process(*process),
+            Event::Wake(_) => Place::Process(0),
             Event::Deliver(connection, end, _) | Event::Ended(connection, end) => {
                 self.place_of(*connection, *end)
             }
@@ -238,6 +266,12 @@ impl World {
     }
 
     fn dispatch(&mut self, event: Event) {
+        if let Some(event) = self.unless_stalled(event) {
+            self.carry_on(event);
+        }
+    }
+
+    fn carry_on(&mut self, event: Event) {
         match event {
             Event::Operate => self.operate(),
             Event::Dial(process, date) => self.dial(process, date),
@@ -251,6 +285,9 @@ impl World {
             Event::Fence(connection) => self.fence(connection),
             Event::Start(process) => self.start(process),
             Event::Down(process, run) => self.down(process, run),
+            Event::Room(process) => self.make_room(process),
+            Event::Read(process, run) => self.read(process, run),
+            Event::Wake(replica) => self.wake(replica),
         }
     }
 
@@ -268,15 +305,14 @@ impl World {
         self.rng.random_range(0..=self.profile.delay)
     }
 
+    /// What a transaction of the primary takes from outside.
     pub(super) fn moment(&mut self) -> Moment {
-        Moment {
-            now: self.timestamp(),
-            salt: self.rng.random(),
-        }
+        self.moment_at(0)
     }
 
-    pub(super) fn timestamp(&self) -> Timestamp {
-        Timestamp(self.now)
+    /// Batches without an ack that a session may have.
+    pub(super) fn window(&self) -> usize {
+        self.profile.limits.window
     }
 
     pub(super) fn number(&mut self) -> u64 {

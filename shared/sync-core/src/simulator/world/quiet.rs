@@ -20,6 +20,7 @@ impl World {
     pub(super) fn find_peace(&mut self) -> Result<(), Violation> {
         note!(self, "peace: nothing goes wrong any more");
         self.calm = true;
+        self.heal();
         self.recover_a_frozen_one(0.5);
         for process in 0..self.processes.len() {
             self.processes[process].reachable = true;
@@ -58,9 +59,13 @@ impl World {
     fn settled(&self, since: i64) -> bool {
         let primary = &self.processes[0];
         primary.up
+            && self.now > self.toils_until
             && self.processes.iter().all(|process| !process.stopping)
             && self.satellites().all(|satellite| {
                 let process = &self.processes[satellite];
+                if process.trouble.removed {
+                    return true;
+                }
                 let said_so = process.pushed_at.min(process.pulled_at) >= since;
                 process.up && (process.frozen || said_so && self.is_in_step(satellite))
             })
@@ -69,6 +74,11 @@ impl World {
     /// A frozen database that is rightly so: the primary knows a later or another past of the site.
     pub(in crate::simulator) fn is_frozen(&self, satellite: ProcessId) -> bool {
         self.processes[satellite].frozen
+    }
+
+    /// Whether its site was taken off the network.
+    pub(in crate::simulator) fn is_removed(&self, satellite: ProcessId) -> bool {
+        self.processes[satellite].trouble.removed
     }
 
     /// Whether a live satellite's stream is open at both ends and has been since there was peace.
@@ -162,9 +172,10 @@ impl World {
             .map(|process| process.store.commits())
             .collect();
         self.run_for(IDLE_MS)?;
-        let all_live = self
-            .satellites()
-            .all(|satellite| self.processes[satellite].mode == Mode::Live || self.is_frozen(satellite));
+        let all_live = self.satellites().all(|satellite| {
+            let process = &self.processes[satellite];
+            process.mode == Mode::Live || process.trouble.removed || self.is_frozen(satellite)
+        });
         for (id, process) in self.processes.iter().enumerate().filter(|_| hanging == 0) {
             if process.store.seq() != heads[id] {
                 let what = format!("the feed of process {id} moves though there is nothing to exchange");

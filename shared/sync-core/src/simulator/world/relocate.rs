@@ -10,14 +10,16 @@ impl World {
         let Some(store) = self.pick(&self.stores.clone()) else {
             return;
         };
-        let sites: Vec<_> = self.processes.iter().map(|process| process.site).collect();
+        let present = self.processes.iter().filter(|process| !process.trouble.removed);
+        let sites: Vec<_> = present.map(|process| process.site).collect();
         let Some(to) = self.pick(&sites) else {
             return;
         };
+        let may = self.processes[0].up && !self.lacks_room(0);
         let moment = self.moment();
         let primary = &mut self.processes[0];
         let before = primary.store.seq();
-        if primary.up && primary.store.begin_move(moment, store, to, false).is_ok() {
+        if may && primary.store.begin_move(moment, store, to, false).is_ok() {
             note!(self, "store {} is to move to site {to}", &store.to_string()[..4]);
             self.count(Deed::MoveBegun);
             self.moved(before);
@@ -27,7 +29,8 @@ impl World {
     /// A store on its way, if there is one.
     fn store_on_its_way(&mut self) -> Option<StoreId> {
         let stores: Vec<_> = self.processes[0].store.moves().map(|(store, _)| *store).collect();
-        self.pick(&stores).filter(|_| self.processes[0].up)
+        let may = self.processes[0].up && !self.lacks_room(0);
+        self.pick(&stores).filter(|_| may)
     }
 
     pub(super) fn cancel_a_move(&mut self) {
@@ -72,6 +75,9 @@ impl World {
         let moment = self.moment();
         let stores = self.stores.clone();
         for process in self.satellites() {
+            if self.lacks_room(process) {
+                continue;
+            }
             let of = &mut self.processes[process];
             if of.up
                 && stores
