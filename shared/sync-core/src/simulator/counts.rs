@@ -71,6 +71,7 @@ deeds! {
     PersistWithoutRoom = "persist without room",
     WriteWithoutRoom = "write of a person without room",
     ReaderSlowed = "reader slowed down",
+    ApplierSlowed = "site slow to apply",
     FrameReadLate = "frame read late",
     PersistSlow = "slow persist",
     ClockSetForth = "clock set forth",
@@ -110,6 +111,11 @@ impl Counts {
     /// Counts some.
     pub fn add(&mut self, deed: Deed, times: u64) {
         self.0[deed as usize] += times;
+    }
+
+    /// How often it happened.
+    pub fn of(&self, deed: Deed) -> u64 {
+        self.0[deed as usize]
     }
 
     /// Adds those of another seed.

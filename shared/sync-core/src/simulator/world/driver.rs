@@ -191,7 +191,7 @@ impl World {
         let other = if at.process == 0 { link.satellite } else { 0 };
         let awake = self.now - LONG_MS;
         let troubled = self.was_stalled_since(awake)
-            || self.processes[at.process].trouble.slow_until > awake
+            || self.processes[at.process].trouble.deaf_until > awake
             || self.reads_late(at.process);
         !link.dead && !troubled && self.processes[other].sessions.contains_key(&at.connection)
     }

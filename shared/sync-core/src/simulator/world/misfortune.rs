@@ -50,6 +50,7 @@ impl World {
         crashed.stopping = false;
         crashed.run += 1;
         crashed.trouble.unread.clear();
+        crashed.trouble.toils_until = 0;
         let sessions = std::mem::take(&mut crashed.sessions);
         let end = if process == 0 {
             End::Primary

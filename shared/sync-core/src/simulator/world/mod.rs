@@ -121,8 +121,6 @@ pub struct World {
     pub(super) seen: Vec<Observation>,
     /// Nothing goes wrong any more.
     pub(super) calm: bool,
-    /// When the last slow operation of a store begins.
-    toils_until: i64,
     pub(super) operations: u32,
     pub(super) last_connection: ConnectionId,
     pub(super) last_number: u64,
@@ -154,7 +152,6 @@ impl World {
             history,
             seen: Vec::new(),
             calm: false,
-            toils_until: 0,
             operations: 0,
             last_connection: 0,
             last_number: 0,

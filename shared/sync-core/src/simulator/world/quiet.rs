@@ -3,6 +3,7 @@
 use super::event::ProcessId;
 use super::{World, note};
 use crate::Mode;
+use crate::simulator::counts::Deed;
 use crate::simulator::invariant::{self, Violation};
 
 /// How long peace may take, in milliseconds of virtual time.
@@ -59,7 +60,10 @@ impl World {
     fn settled(&self, since: i64) -> bool {
         let primary = &self.processes[0];
         primary.up
-            && self.now > self.toils_until
+            && self
+                .processes
+                .iter()
+                .all(|process| self.now > process.trouble.toils_until)
             && self.processes.iter().all(|process| !process.stopping)
             && self.satellites().all(|satellite| {
                 let process = &self.processes[satellite];
@@ -74,6 +78,11 @@ impl World {
     /// A frozen database that is rightly so: the primary knows a later or another past of the site.
     pub(in crate::simulator) fn is_frozen(&self, satellite: ProcessId) -> bool {
         self.processes[satellite].frozen
+    }
+
+    /// Whether any site was ever taken off the network.
+    pub(in crate::simulator) fn has_removed_any(&self) -> bool {
+        self.counts.of(Deed::SiteRemoved) > 0
     }
 
     /// Whether its site was taken off the network.

@@ -1,7 +1,7 @@
 //! Sites that are added and removed while the others go on, and Sync IDs that are used again.
 
 use rand::Rng;
-use supplysync_model::{Channel, Kind, RecordKey, SyncId};
+use supplysync_model::{Channel, Kind, RecordKey, StoreId, SyncId};
 
 use super::event::{Event, ProcessId};
 use super::setup::{key, settings_change};
@@ -20,19 +20,21 @@ impl World {
             return;
         }
         match self.rng.random_range(0..10) {
-            0..=3 => self.add_a_site(),
-            4..=6 => self.remove_a_site(),
+            0..=1 => self.add_a_site(),
+            // Who is to be removed is emptied first.
+            2..=4 => self.move_a_store(),
+            5..=7 => self.remove_a_site(),
             _ => self.use_a_sync_id_again(),
         }
     }
 
-    fn register(&mut self, site: SyncId) -> bool {
+    fn register(&mut self, site: SyncId, copies: &[StoreId]) -> bool {
         let change = self.change(
             key(Kind::SITE, site.into()),
             Channel::Master,
             body::entity(0, &[]),
         );
-        self.put_at(0, vec![change, settings_change(site, &[])])
+        self.put_at(0, vec![change, settings_change(site, copies)])
     }
 
     fn add_a_site(&mut self) {
@@ -40,7 +42,7 @@ impl World {
         let Some(site) = last.and_then(|last| SyncId::new(last + 1)) else {
             return;
         };
-        if self.processes.len() >= MOST || !self.register(site) {
+        if self.processes.len() >= MOST || !self.register(site, &[]) {
             return;
         }
         let mode = [Mode::Live, Mode::Drain][self.rng.random_range(0..2)];
@@ -137,7 +139,9 @@ impl World {
             return;
         };
         let site = self.processes[process].site;
-        if !self.register(site) {
+        let copies: Vec<_> = self.stores.iter().copied().collect();
+        let copies: Vec<_> = copies.into_iter().filter(|_| self.rng.random_bool(0.5)).collect();
+        if !self.register(site, &copies) {
             return;
         }
         self.crash(process);

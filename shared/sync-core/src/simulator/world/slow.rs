@@ -14,11 +14,16 @@ impl World {
             return;
         };
         let until = self.now + self.rng.random_range(1_000..100_000);
-        let slow = &mut self.processes[process].trouble.slow_until;
-        *slow = until.max(*slow);
-        let until = *slow;
+        let trouble = &mut self.processes[process].trouble;
+        if self.rng.random_bool(0.5) {
+            trouble.slow_until = until.max(trouble.slow_until);
+            note!(self, "process {process} applies slowly until {until}");
+            return self.count(Deed::ApplierSlowed);
+        }
+        trouble.deaf_until = until.max(trouble.deaf_until);
+        let until = trouble.deaf_until;
         let run = self.processes[process].run;
-        note!(self, "process {process} is slow until {until}");
+        note!(self, "process {process} reads nothing until {until}");
         self.count(Deed::ReaderSlowed);
         self.queue.push(until, Event::Read(process, run));
     }
@@ -26,14 +31,15 @@ impl World {
     /// A slow reader is slow no more.
     pub(super) fn read_on(&mut self, process: ProcessId) {
         let run = self.processes[process].run;
-        self.processes[process].trouble.slow_until = self.now;
+        let trouble = &mut self.processes[process].trouble;
+        (trouble.slow_until, trouble.deaf_until) = (self.now, self.now);
         self.queue.push(self.now, Event::Read(process, run));
     }
 
     /// Whether a process reads nothing now, or has something to read before what comes.
     pub(super) fn reads_late(&self, process: ProcessId) -> bool {
         let trouble = &self.processes[process].trouble;
-        trouble.slow_until > self.now || !trouble.unread.is_empty()
+        trouble.deaf_until > self.now || !trouble.unread.is_empty()
     }
 
     /// Puts what comes behind what was not read yet; where everything is read at once, it comes back.
@@ -51,7 +57,7 @@ impl World {
     /// One thing is read; the next a little later.
     pub(super) fn read(&mut self, process: ProcessId, run: u32) {
         let of = &mut self.processes[process];
-        if of.run != run || of.trouble.slow_until > self.now {
+        if of.run != run || of.trouble.deaf_until > self.now {
             return;
         }
         let next = of.trouble.unread.pop_front();
@@ -66,16 +72,17 @@ impl World {
         }
     }
 
-    /// How long an operation of a store takes.
+    /// How long it takes until an operation of a store begins. There is one queue: whoever came first is first.
     pub(super) fn toil(&mut self, process: ProcessId) -> i64 {
         let delay = self.delay();
-        let left = self.processes[process].trouble.slow_until - self.now;
+        let trouble = &self.processes[process].trouble;
+        let (left, begins) = (trouble.slow_until - self.now, trouble.toils_until.max(self.now));
         if left <= 0 {
-            return delay;
+            return begins - self.now + delay;
         }
         self.count(Deed::PersistSlow);
-        let delay = delay + self.rng.random_range(0..=left);
-        self.toils_until = self.toils_until.max(self.now + delay);
-        delay
+        let begins = begins.max(self.now + delay + self.rng.random_range(0..=left));
+        self.processes[process].trouble.toils_until = begins;
+        begins - self.now
     }
 }

@@ -19,8 +19,12 @@ pub enum Unread {
 pub struct Trouble {
     /// Its disk is full: nearly every write is refused.
     pub disk_full: bool,
-    /// Until when it reads nothing and applies slowly.
+    /// Until when it takes long to apply.
     pub slow_until: i64,
+    /// When the last of its slow operations begins.
+    pub toils_until: i64,
+    /// Until when it reads nothing.
+    pub deaf_until: i64,
     /// What waits to be read, in the order it came.
     pub unread: VecDeque<Unread>,
     /// By how much its clock is wrong, in milliseconds.
@@ -40,6 +44,8 @@ impl Default for Trouble {
         Trouble {
             disk_full: false,
             slow_until: 0,
+            toils_until: 0,
+            deaf_until: 0,
             unread: VecDeque::new(),
             clock: 0,
             protocol: (1, 1),
