@@ -72,6 +72,8 @@ struct Ran {
     satellites: u16,
     /// Stores at the beginning.
     stores: usize,
+    /// Its later kinds of faults.
+    kinds: FaultSet,
 }
 
 /// Runs one seed. A failing one is made short, and run once more for its history.

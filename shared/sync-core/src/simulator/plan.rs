@@ -23,6 +23,8 @@ pub struct Plan {
     pub seed: u64,
     /// Where its decisions come from.
     pub streams: Streams,
+    /// The later kinds of faults, if not as the seed has it.
+    pub kinds: Option<FaultSet>,
     /// Kinds of faults that are switched off.
     pub off: FaultSet,
     /// Satellites at the beginning, if not as the seed has it.
@@ -52,6 +54,11 @@ impl fmt::Display for Plan {
         write!(f, "seed={}", self.seed)?;
         if self.streams == Streams::One {
             f.write_str(" streams=one")?;
+        }
+        match self.kinds {
+            None => {}
+            Some(kinds) if kinds.is_empty() => f.write_str(" kinds=none")?,
+            Some(kinds) => write!(f, " kinds={kinds}")?,
         }
         if !self.off.is_empty() {
             write!(f, " off={}", self.off)?;
@@ -87,6 +94,8 @@ impl FromStr for Plan {
             match name {
                 "seed" => seed = Some(number(value)?),
                 "streams" if value == "one" => plan.streams = Streams::One,
+                "kinds" if value == "none" => plan.kinds = Some(FaultSet::default()),
+                "kinds" => plan.kinds = Some(value.parse()?),
                 "off" => plan.off = value.parse()?,
                 "satellites" => plan.satellites = Some(number(value)?),
                 "stores" => plan.stores = Some(number(value)?),
@@ -146,6 +155,7 @@ mod tests {
     fn a_plan_comes_back_from_its_text() {
         let plan = Plan {
             streams: Streams::One,
+            kinds: Some(FaultSet::default().with(Fault::Clock)),
             off: FaultSet::default().with(Fault::Slow).with(Fault::Disk),
             satellites: Some(2),
             stores: Some(1),
@@ -154,8 +164,8 @@ mod tests {
             spared: [4].into(),
             ..Plan::of(4_321)
         };
-        let text = "seed=4321 streams=one off=full-disks,slow-readers satellites=2 stores=1 operations=17 \
-                    without=1-3,7,9-10 spared=4";
+        let text = "seed=4321 streams=one kinds=clocks off=full-disks,slow-readers satellites=2 stores=1 \
+                    operations=17 without=1-3,7,9-10 spared=4";
         assert_eq!(plan.to_string(), text);
         assert_eq!(text.parse(), Ok(plan));
         assert_eq!("seed=7".parse(), Ok(Plan::of(7)));

@@ -44,6 +44,9 @@ pub struct Profile {
     pub adversity: u32,
 }
 
+/// The stream that decides which later kinds of faults a seed has.
+const KINDS: u64 = 5 << 60;
+
 /// What a kind world may have, too: nothing of it makes a session end in disorder.
 const HARMLESS: [Fault; 4] = [Fault::Slow, Fault::Clock, Fault::Schema, Fault::Roster];
 
@@ -94,17 +97,10 @@ impl Profile {
 
     /// The later kinds of faults of a seed: none in every third, else some of them; and what the plan leaves out.
     pub fn complete(mut self, rng: &mut ChaCha8Rng, plan: &Plan) -> Profile {
-        if plan.streams == Streams::Many && rng.random_range(0..3u32) > 0 {
-            let most = *pick(rng, &[1, 2, 5]);
-            let later: Vec<Fault> = FAULTS
-                .iter()
-                .map(|(fault, _)| *fault)
-                .skip(Fault::AnswerLost as usize)
-                .filter(|fault| !self.kind || HARMLESS.contains(fault))
-                .collect();
-            for _ in 0..most {
-                self.kinds = self.kinds.with(*pick(rng, &later));
-            }
+        if plan.streams == Streams::Many {
+            let mut chosen = rng.clone();
+            chosen.set_stream(KINDS);
+            self.kinds = plan.kinds.unwrap_or_else(|| self.later_kinds(&mut chosen));
             self.adversity = rng.random_range(20..=200);
             self.lose_answer = rng.random_range(1..=20);
         }
@@ -128,6 +124,22 @@ impl Profile {
         self.stores = plan.stores.unwrap_or(self.stores);
         self.operations = plan.operations.unwrap_or(self.operations);
         self
+    }
+
+    /// None in every third, else some of them. What is added to the list changes what other seeds have: a plan that is kept
+    /// names its kinds.
+    fn later_kinds(&self, rng: &mut ChaCha8Rng) -> FaultSet {
+        if rng.random_range(0..3u32) == 0 {
+            return FaultSet::default();
+        }
+        let later: Vec<Fault> = FAULTS
+            .iter()
+            .map(|(fault, _)| *fault)
+            .skip(Fault::AnswerLost as usize)
+            .filter(|fault| !self.kind || HARMLESS.contains(fault))
+            .collect();
+        let most = *pick(rng, &[1, 2, 5]);
+        (0..most).fold(FaultSet::default(), |kinds, _| kinds.with(*pick(rng, &later)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fault::{FAULTS, Fault, FaultSet};
 use super::invariant::Violation;
-use super::plan::Plan;
+use super::plan::{Plan, Streams};
 use super::{Ran, attempt};
 
 /// How often it is tried, at the most: a seed takes milliseconds.
@@ -141,5 +141,8 @@ impl Search {
         }
         self.best.without.retain(|number| *number <= ran.operations);
         self.best.spared.retain(|number| *number <= ran.hits);
+        if self.best.streams == Streams::Many {
+            self.best.kinds = Some(ran.kinds);
+        }
     }
 }

@@ -11,6 +11,8 @@ impl ModelStore {
         self.cursors.retain(|(peer, _, _), _| *peer != site);
         self.peers.remove(&site);
         self.leases.remove(&site);
+        // What it held when it handed stores over says nothing of whoever uses its Sync ID next.
+        self.handed.retain(|_, (from, _)| *from != site);
         self.commit(&[], moment);
     }
 }

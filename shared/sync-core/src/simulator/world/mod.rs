@@ -241,6 +241,7 @@ impl World {
             hits: self.hits,
             satellites: self.began_with.0,
             stores: self.began_with.1,
+            kinds: self.profile.kinds,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The end of a seed: everything heals, every site that may speak drains, and then all must be equal and stay so.
 
+use supplysync_model::SyncId;
+
 use super::event::ProcessId;
 use super::{World, note};
 use crate::Mode;
@@ -83,6 +85,12 @@ impl World {
     /// Whether any site was ever taken off the network.
     pub(in crate::simulator) fn has_removed_any(&self) -> bool {
         self.counts.of(Deed::SiteRemoved) > 0
+    }
+
+    /// Whether a site is not on the network now.
+    pub(in crate::simulator) fn is_site_removed(&self, site: SyncId) -> bool {
+        let mut of = self.processes.iter().filter(|process| process.site == site);
+        of.any(|process| process.trouble.removed)
     }
 
     /// Whether its site was taken off the network.
