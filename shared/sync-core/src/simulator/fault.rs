@@ -29,6 +29,7 @@ faults! {
     Schema = "schemas", "Programs of two ages, and records that the older one can't read.";
     Protocol = "protocols", "A site's program speaks another version of the protocol.";
     Roster = "roster", "Sites are added, removed, and their Sync IDs used again.";
+    Moves = "moves", "Stores are moved, and moves cancelled, forced and aborted, much more often than else.";
     Replica = "replicas", "Two programs of the primary on one database, of which one stalls.";
 }
 

@@ -87,7 +87,10 @@ pub fn run_plan(plan: &Plan) -> Result<Counts, Box<Failure>> {
         Ok(counts) => return Ok(counts),
         Err(violation) => violation,
     };
-    let shortest = shrink::shortest(plan, &violation);
+    let shortest = shrink::shortest(plan, &violation, &|plan| {
+        let (ran, end) = attempt(plan);
+        (ran, end.err())
+    });
     let mut history = String::new();
     let again = observed(&shortest, History::keeping(SHOWN), |world| {
         history = world.history()

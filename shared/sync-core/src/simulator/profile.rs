@@ -48,7 +48,13 @@ pub struct Profile {
 const KINDS: u64 = 5 << 60;
 
 /// What a kind world may have, too: nothing of it makes a session end in disorder.
-const HARMLESS: [Fault; 4] = [Fault::Slow, Fault::Clock, Fault::Schema, Fault::Roster];
+const HARMLESS: [Fault; 5] = [
+    Fault::Slow,
+    Fault::Clock,
+    Fault::Schema,
+    Fault::Roster,
+    Fault::Moves,
+];
 
 impl Profile {
     /// The profile of a seed: a third of them kind, the others unkind in one way or in all.

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use super::Ran;
 use super::fault::{FAULTS, Fault, FaultSet};
 use super::invariant::Violation;
 use super::plan::{Plan, Streams};
-use super::{Ran, attempt};
 
 /// How often it is tried, at the most: a seed takes milliseconds.
 const ATTEMPTS: u32 = 600;
 
+/// What a plan comes to, and what is broken by it.
+type Attempt<'a> = &'a dyn Fn(&Plan) -> (Ran, Option<Violation>);
+
 /// The shortest plan found that breaks the same promise.
-pub fn shortest(plan: &Plan, violation: &Violation) -> Plan {
+pub fn shortest(plan: &Plan, violation: &Violation, attempt: Attempt<'_>) -> Plan {
     let mut search = Search {
+        attempt,
         invariant: violation.invariant,
         best: plan.clone(),
         attempts: 0,
@@ -30,20 +34,21 @@ pub fn shortest(plan: &Plan, violation: &Violation) -> Plan {
     search.best
 }
 
-struct Search {
+struct Search<'a> {
+    attempt: Attempt<'a>,
     invariant: &'static str,
     best: Plan,
     attempts: u32,
 }
 
-impl Search {
+impl Search<'_> {
     /// Takes a plan over if it breaks the same promise.
     fn try_out(&mut self, plan: Plan) -> bool {
         if plan == self.best || self.attempts >= ATTEMPTS {
             return false;
         }
         self.attempts += 1;
-        let broken = attempt(&plan).1.err();
+        let broken = (self.attempt)(&plan).1;
         let same = broken.is_some_and(|violation| violation.invariant == self.invariant);
         if same {
             self.best = plan;
@@ -52,7 +57,7 @@ impl Search {
     }
 
     fn ran(&self) -> Ran {
-        attempt(&self.best).0
+        (self.attempt)(&self.best).0
     }
 
     /// As few operations as possible, counted from the first.
@@ -131,11 +136,11 @@ impl Search {
 
     /// What is switched off, or left out, without having been there says nothing.
     fn forget_idle_exclusions(&mut self) {
-        let (ran, broken) = attempt(&self.best);
+        let (ran, broken) = (self.attempt)(&self.best);
         for fault in self.best.off.iter().collect::<Vec<Fault>>() {
             let mut plan = self.best.clone();
             plan.off = plan.off.without(FaultSet::default().with(fault));
-            if attempt(&plan) == (ran, broken.clone()) {
+            if (self.attempt)(&plan) == (ran, broken.clone()) {
                 self.best = plan;
             }
         }
@@ -144,5 +149,45 @@ impl Search {
         if self.best.streams == Streams::Many {
             self.best.kinds = Some(ran.kinds);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BROKEN: &str = "invariant_of_the_test";
+
+    /// A world that breaks by its fifth and seventeenth operation together, if the third hit comes between.
+    fn attempt(plan: &Plan) -> (Ran, Option<Violation>) {
+        let operations = plan.operations.unwrap_or(40);
+        let ran = Ran {
+            operations: operations.into(),
+            hits: 20,
+            satellites: plan.satellites.unwrap_or(4),
+            stores: plan.stores.unwrap_or(3),
+            kinds: FaultSet::default().with(Fault::Disk),
+        };
+        let hit = !plan.off.has(Fault::Disk) && !plan.spared.contains(&3);
+        let done = |number: u64| number <= ran.operations && !plan.without.contains(&number);
+        let broken = hit && done(5) && done(17) && ran.satellites >= 2;
+        let other = !broken && done(1);
+        let name = if broken {
+            Some(BROKEN)
+        } else {
+            other.then_some("invariant_of_another_test")
+        };
+        (ran, name.map(|name| Violation::new(name, "")))
+    }
+
+    #[test]
+    fn what_is_not_needed_goes_and_what_is_stays() {
+        let plan = Plan::of(1);
+        let broken = attempt(&plan).1.unwrap();
+        let shortest = shortest(&plan, &broken, &attempt);
+        assert_eq!(
+            shortest.to_string(),
+            "seed=1 kinds=full-disks satellites=2 stores=1 operations=17 without=1-4,6-16 spared=1-2,4-20"
+        );
     }
 }

@@ -24,6 +24,7 @@ impl World {
             Fault::Schema => self.upgrade_a_program(),
             Fault::Protocol => self.replace_a_program(),
             Fault::Roster => self.change_the_roster(),
+            Fault::Moves => self.move_about(),
             Fault::Replica => self.stall_a_replica(),
             _ => {}
         }

@@ -86,11 +86,11 @@ impl World {
 
     pub(super) fn deliver(&mut self, connection: ConnectionId, end: End, frame: Frame) {
         let whole = self.connections.get(&connection).is_some_and(|link| !link.dead);
-        let unread = Unread::Frame(connection, end, frame);
+        let unread = Unread::Frame(connection, end, Box::new(frame));
         if whole
             && let Some(Unread::Frame(connection, end, frame)) = self.keep_unread(connection, end, unread)
         {
-            self.take_frame(connection, end, frame);
+            self.take_frame(connection, end, *frame);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What administrators do with stores that change hands: move, cancel, force; and a site that aborts by itself.
 
+use rand::Rng;
 use supplysync_model::StoreId;
 
 use super::{World, note};
@@ -23,6 +24,16 @@ impl World {
             note!(self, "store {} is to move to site {to}", &store.to_string()[..4]);
             self.count(Deed::MoveBegun);
             self.moved(before);
+        }
+    }
+
+    /// Moves, and what may become of them on the way.
+    pub(super) fn move_about(&mut self) {
+        match self.rng.random_range(0..10) {
+            0..=5 => self.move_a_store(),
+            6 => self.cancel_a_move(),
+            7 => self.force_a_move(),
+            _ => self.abort_a_move(),
         }
     }
 

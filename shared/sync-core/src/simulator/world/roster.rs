@@ -139,8 +139,8 @@ impl World {
             return;
         };
         let site = self.processes[process].site;
-        let copies: Vec<_> = self.stores.iter().copied().collect();
-        let copies: Vec<_> = copies.into_iter().filter(|_| self.rng.random_bool(0.5)).collect();
+        let mut copies = self.stores.clone();
+        copies.retain(|_| self.rng.random_bool(0.5));
         if !self.register(site, &copies) {
             return;
         }

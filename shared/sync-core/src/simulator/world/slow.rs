@@ -66,7 +66,7 @@ impl World {
             self.queue.push(self.now + delay, Event::Read(process, run));
         }
         match next {
-            Some(Unread::Frame(connection, end, frame)) => self.take_frame(connection, end, frame),
+            Some(Unread::Frame(connection, end, frame)) => self.take_frame(connection, end, *frame),
             Some(Unread::Ended(connection, end)) => self.take_end(connection, end),
             None => {}
         }

@@ -9,7 +9,7 @@ use crate::simulator::frame::Frame;
 #[derive(Debug)]
 pub enum Unread {
     /// A frame.
-    Frame(ConnectionId, End, Frame),
+    Frame(ConnectionId, End, Box<Frame>),
     /// The stream has ended.
     Ended(ConnectionId, End),
 }
