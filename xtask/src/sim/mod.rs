@@ -43,7 +43,7 @@ struct Shared {
     next: AtomicU64,
     stop: AtomicBool,
     counts: Mutex<Counts>,
-    failures: Mutex<Vec<Box<Failure>>>,
+    failures: Mutex<Vec<Failure>>,
     progress: Progress,
 }
 
@@ -123,7 +123,7 @@ fn work(shared: &Shared, end: u64, most_failures: usize) {
             Ok(seen) => counts.merge(&seen),
             Err(failure) => {
                 let mut failures = shared.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(failure);
+                failures.push(*failure);
                 if failures.len() >= most_failures {
                     shared.stop.store(true, Ordering::Relaxed);
                 }
