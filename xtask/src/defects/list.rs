@@ -125,8 +125,6 @@ pub const DEFECTS: &[Defect] = defects! {
         "hello.protocol_min > PROTOCOL_VERSION || hello.protocol_max < PROTOCOL_VERSION" => "hello.protocol_min > PROTOCOL_VERSION";
     "a satellite takes whatever newer protocol the primary says": "session/satellite.rs",
         "if welcome.protocol != PROTOCOL_VERSION {" => "if welcome.protocol < PROTOCOL_VERSION {";
-    "a Sync ID that is used again has the cursors of the site before": "simulator/store/roster.rs",
-        "self.cursors.retain(|(peer, _, _), _| *peer != site);" => "";
     "the database of a removed site is known on": "simulator/store/roster.rs",
         "self.peers.remove(&site);" => "";
     "where a removed site handed stores over is known on": "simulator/store/roster.rs",
