@@ -98,8 +98,6 @@ pub const DEFECTS: &[Defect] = defects! {
         "self.cursors.remove(&(SyncId::PRIMARY, *channel, Direction::Pull));" => "let _ = channel;";
     "a page read for other channels is used": "session/outgoing.rs",
         "self.outdated = self.reading.is_some();" => "self.outdated = false;";
-    "what is acknowledged while reports are read is not looked at": "session/reports.rs",
-        "self.open || self.reading.is_some()" => "self.open";
     "a full disk is taken for a lost lease": "session/exchange.rs",
         "Reason::SESSION_FENCED => CloseReason::Fenced," => "Reason::SESSION_FENCED | Reason::DISK_FULL => CloseReason::Fenced,";
     "no heartbeat while a batch is applied": "session/satellite.rs",
