@@ -1,21 +1,26 @@
 //! The simulator over seeds, on all cores, up to the first that breaks a promise: `seeds FIRST COUNT`. Prints the invariant
-//! that noticed, and ends with 1; with 0 when no promise was broken. `cargo xtask sim` says more.
+//! that noticed, and ends with 1; with 0 when no promise was broken. `seeds PLAN` prints the history of a plan.
+//! `cargo xtask sim` says more.
 
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use supplysync_sync_core::simulator;
+use supplysync_sync_core::simulator::{self, Plan};
 
 fn main() -> ExitCode {
-    let numbers: Vec<u64> = std::env::args()
-        .skip(1)
-        .filter_map(|text| text.parse().ok())
-        .collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [text] = &words[..] {
+        let Ok(plan) = text.parse::<Plan>() else {
+            return usage();
+        };
+        print!("{}", simulator::history_of(&plan));
+        return ExitCode::SUCCESS;
+    }
+    let numbers: Vec<u64> = words.iter().filter_map(|text| text.parse().ok()).collect();
     let [first, count] = numbers[..] else {
-        eprintln!("usage: seeds FIRST COUNT");
-        return ExitCode::from(2);
+        return usage();
     };
     let end = first.saturating_add(count);
     let (next, broken) = (AtomicU64::new(first), AtomicU64::new(u64::MAX));
@@ -27,9 +32,7 @@ fn main() -> ExitCode {
                     if seed >= end || broken.load(Ordering::Relaxed) < seed {
                         return;
                     }
-                    // A panic is a broken promise, too.
-                    let fine = std::panic::catch_unwind(|| simulator::run(seed).is_ok());
-                    if !fine.unwrap_or(false) {
+                    if simulator::check(&Plan::of(seed)).is_err() {
                         broken.fetch_min(seed, Ordering::Relaxed);
                     }
                 }
@@ -42,15 +45,18 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         seed => {
-            let told =
-                std::panic::catch_unwind(|| simulator::run(seed).err().map(|failure| failure.to_string()));
-            let told = told.ok().flatten().unwrap_or_else(|| "a panic".to_owned());
-            let line = told
-                .lines()
-                .find(|line| line.contains("is broken"))
-                .unwrap_or(&told);
-            println!("{line}");
+            if let Err(violation) = simulator::check(&Plan::of(seed)) {
+                println!(
+                    "seed {seed}: {} is broken: {}",
+                    violation.invariant, violation.what
+                );
+            }
             ExitCode::from(1)
         }
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: seeds FIRST COUNT, or seeds PLAN");
+    ExitCode::from(2)
 }

@@ -98,4 +98,35 @@ pub const DEFECTS: &[Defect] = defects! {
         "self.cursors.remove(&(SyncId::PRIMARY, *channel, Direction::Pull));" => "let _ = channel;";
     "a page read for other channels is used": "session/outgoing.rs",
         "self.outdated = self.reading.is_some();" => "self.outdated = false;";
+    "a full disk is taken for a lost lease": "session/exchange.rs",
+        "Reason::SESSION_FENCED => CloseReason::Fenced," => "Reason::SESSION_FENCED | Reason::DISK_FULL => CloseReason::Fenced,";
+    "no heartbeat while a batch is applied": "session/satellite.rs",
+        "TimerId::Heartbeat => self.pulse.beat(now, effects),"
+        => "TimerId::Heartbeat if matches!(&self.phase, Phase::Exchanging(exchange, _) if !exchange.incoming.idle()) => \
+            effects.push(Effect::SetTimer(id, super::pulse::later(now, self.setup.limits.heartbeat_ms))), \
+            TimerId::Heartbeat => self.pulse.beat(now, effects),";
+    "a sender goes beyond the window": "session/outgoing.rs",
+        "let room = self.in_flight.len() < self.limits.window &&" => "let room = self.in_flight.len() <= self.limits.window &&";
+    "the pulse does not begin with the session": "session/pulse.rs",
+        "self.heard = now;" => "";
+    "a damaged record is applied": "simulator/store/apply.rs",
+        "let verdict = if record_hash(&record) != record.hash || record.channel != part.channel {"
+        => "let verdict = if record.channel != part.channel {";
+    "a damaged record holds back what comes after it": "simulator/store/apply.rs",
+        "Verdict::Quarantine(Reason::MALFORMED_RECORD)" => "break";
+    "a site takes over a store that it can't read": "simulator/store/moves.rs",
+        "complete: channels.into_iter().all(loaded) && self.parked_of_store(assignment.store) == 0,"
+        => "complete: channels.into_iter().all(loaded),";
+    "the primary takes over a store that it can't read": "simulator/store/moves.rs",
+        "(self.parked_of_store(store) == 0).then_some(totals)" => "Some(totals)";
+    "a program of an older protocol is let in": "session/admission.rs",
+        "hello.protocol_min > PROTOCOL_VERSION || hello.protocol_max < PROTOCOL_VERSION" => "hello.protocol_min > PROTOCOL_VERSION";
+    "a satellite takes whatever newer protocol the primary says": "session/satellite.rs",
+        "if welcome.protocol != PROTOCOL_VERSION {" => "if welcome.protocol < PROTOCOL_VERSION {";
+    "the database of a removed site is known on": "simulator/store/roster.rs",
+        "self.peers.remove(&site);" => "";
+    "where a removed site handed stores over is known on": "simulator/store/roster.rs",
+        "self.handed.retain(|_, (from, _)| *from != site);" => "";
+    "a report is stored without the lease": "simulator/store/moves.rs",
+        "        self.check_lease(peer, lease)?;\n        let subject = report.subject();" => "        let subject = report.subject();";
 };

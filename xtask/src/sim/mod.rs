@@ -1,6 +1,7 @@
 //! `cargo xtask sim`: many seeds of the simulator on all cores, with progress, what really happened, and for each
-//! seed that breaks a promise its last events and how to run it again.
+//! seed that breaks a promise a short history and how to run it again.
 
+mod keep;
 mod progress;
 
 use std::num::NonZero;
@@ -9,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
-use supplysync_sync_core::simulator::{self, Counts};
+use supplysync_sync_core::simulator::{self, Counts, ENOUGH, Failure, Plan};
 use supplysync_tests::Outcome;
 
 use progress::Progress;
@@ -23,9 +24,15 @@ pub struct Arguments {
     /// The first.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Print the whole history of the first seed, and nothing else.
+    /// Run this instead: a seed and what of it is left out, as a failing seed prints it.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["seeds", "from"])]
+    plan: Option<Plan>,
+    /// Print the whole history of the plan, or of the first seed, and nothing else.
     #[arg(long)]
     history: bool,
+    /// Keep what breaks a promise in `tests/regressions`, with these words on what it found.
+    #[arg(long, value_name = "WORDS")]
+    keep: Option<String>,
     /// How many failing seeds to show before giving up.
     #[arg(long, default_value_t = 3)]
     failures: usize,
@@ -36,15 +43,28 @@ struct Shared {
     next: AtomicU64,
     stop: AtomicBool,
     counts: Mutex<Counts>,
-    failures: Mutex<Vec<String>>,
+    failures: Mutex<Vec<Failure>>,
     progress: Progress,
 }
 
 /// Runs them; fails if a promise was broken.
 pub fn run(arguments: &Arguments) -> Outcome<()> {
+    let plan = arguments.plan.clone();
     if arguments.history {
-        print!("{}", simulator::history(arguments.from));
+        let plan = plan.unwrap_or_else(|| Plan::of(arguments.from));
+        print!("{}", simulator::history_of(&plan));
         return Ok(());
+    }
+    if let Some(plan) = plan {
+        let Err(failure) = simulator::run_plan(&plan) else {
+            println!("{plan}: no promise was broken.");
+            return Ok(());
+        };
+        println!("{failure}");
+        if let Some(words) = &arguments.keep {
+            keep::keep(&failure.shortest, words)?;
+        }
+        return Err("a promise was broken".into());
     }
     let end = arguments.from.saturating_add(arguments.seeds);
     let shared = Shared {
@@ -68,8 +88,20 @@ pub fn run(arguments: &Arguments) -> Outcome<()> {
         .unwrap_or_else(PoisonError::into_inner);
     for failure in &failures {
         println!("{failure}\n");
+        if let Some(words) = &arguments.keep {
+            keep::keep(&failure.shortest, words)?;
+        }
     }
     println!("What happened:\n{counts}");
+    let never = counts.never();
+    if failures.is_empty() && arguments.seeds >= ENOUGH && !never.is_empty() {
+        let never = never.join("; ");
+        return Err(format!(
+            "a defect of the simulator: over {} seeds these never happened: {never}",
+            arguments.seeds
+        )
+        .into());
+    }
     if failures.is_empty() {
         println!(
             "{} seeds from {}: no promise was broken.",
@@ -91,7 +123,7 @@ fn work(shared: &Shared, end: u64, most_failures: usize) {
             Ok(seen) => counts.merge(&seen),
             Err(failure) => {
                 let mut failures = shared.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(failure.to_string());
+                failures.push(*failure);
                 if failures.len() >= most_failures {
                     shared.stop.store(true, Ordering::Relaxed);
                 }

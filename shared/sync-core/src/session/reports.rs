@@ -39,14 +39,20 @@ impl Answers {
 
     /// A batch was applied that ends so.
     pub(crate) fn applied(&mut self, ends: &[(Channel, bool)]) {
+        let open = self.may_be_open();
         self.stale |= ends.iter().any(|(channel, caught_up)| {
-            *channel == Channel::Master || (self.open && *caught_up && channel.store().is_some())
+            *channel == Channel::Master || (open && *caught_up && channel.store().is_some())
         });
     }
 
     /// The primary has what was pushed up to here, durably on both ends.
     pub(crate) fn acknowledged(&mut self) {
-        self.stale |= self.open;
+        self.stale |= self.may_be_open();
+    }
+
+    /// Whether some answer may depend on what comes: what is being read now may say so, and have been read before it came.
+    fn may_be_open(&self) -> bool {
+        self.open || self.reading.is_some()
     }
 
     /// What is active here, on its way or to be told may have changed.

@@ -66,6 +66,30 @@ deeds! {
     RecordRenewed = "record written anew in a recovery",
     RecoveryDone = "recovery done",
     LineageBroken = "lineage found broken",
+    AnswerLost = "operation of a store carried out, its answer lost",
+    DiskFilled = "disk full",
+    PersistWithoutRoom = "persist without room",
+    WriteWithoutRoom = "write of a person without room",
+    ReaderSlowed = "reader slowed down",
+    ApplierSlowed = "site slow to apply",
+    FrameReadLate = "frame read late",
+    PersistSlow = "slow persist",
+    ClockSetForth = "clock set forth",
+    ClockSetBack = "clock set back",
+    RecordPoisoned = "record poisoned",
+    PoisonSent = "poison sent",
+    PoisonSetAside = "poison set aside",
+    WrittenInNewerSchema = "record written in a newer schema",
+    ParkedApplied = "record applied that the receiver can't read",
+    Upgraded = "program upgraded",
+    ProgramReplaced = "program of some protocol put in place",
+    ProtocolRefused = "session ended without a common protocol",
+    SiteAdded = "site added",
+    SiteRemoved = "site removed",
+    SyncIdUsedAgain = "Sync ID used again",
+    ReplicaStalled = "replica of the primary stalled",
+    HeardLate = "event heard late by a stalled replica",
+    WokeWithoutLease = "replica woke up when another session had the lease",
 }
 
 /// One count for each deed.
@@ -87,6 +111,11 @@ impl Counts {
     /// Counts some.
     pub fn add(&mut self, deed: Deed, times: u64) {
         self.0[deed as usize] += times;
+    }
+
+    /// How often it happened.
+    pub fn of(&self, deed: Deed) -> u64 {
+        self.0[deed as usize]
     }
 
     /// Adds those of another seed.

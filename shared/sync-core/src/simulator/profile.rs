@@ -3,6 +3,8 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::fault::{FAULTS, Fault, FaultSet};
+use super::plan::{Plan, Streams};
 use crate::SessionLimits;
 
 /// The settings of one seed. Chances are per thousand.
@@ -34,7 +36,25 @@ pub struct Profile {
     pub fail: u32,
     /// The weight of misfortune among the operations.
     pub misfortune: u32,
+    /// An operation of a store is carried out, and its answer is lost.
+    pub lose_answer: u32,
+    /// The later kinds of faults that this seed has.
+    pub kinds: FaultSet,
+    /// Their weight among the operations.
+    pub adversity: u32,
 }
+
+/// The stream that decides which later kinds of faults a seed has.
+const KINDS: u64 = 5 << 60;
+
+/// What a kind world may have, too: nothing of it makes a session end in disorder.
+const HARMLESS: [Fault; 5] = [
+    Fault::Slow,
+    Fault::Clock,
+    Fault::Schema,
+    Fault::Roster,
+    Fault::Moves,
+];
 
 impl Profile {
     /// The profile of a seed: a third of them kind, the others unkind in one way or in all.
@@ -75,7 +95,57 @@ impl Profile {
             lose_ack,
             fail,
             misfortune,
+            lose_answer: 0,
+            kinds: FaultSet::default(),
+            adversity: 0,
         }
+    }
+
+    /// The later kinds of faults of a seed: none in every third, else some of them; and what the plan leaves out.
+    pub fn complete(mut self, rng: &mut ChaCha8Rng, plan: &Plan) -> Profile {
+        if plan.streams == Streams::Many {
+            let mut chosen = rng.clone();
+            chosen.set_stream(KINDS);
+            self.kinds = plan.kinds.unwrap_or_else(|| self.later_kinds(&mut chosen));
+            self.adversity = rng.random_range(20..=200);
+            self.lose_answer = rng.random_range(1..=20);
+        }
+        let rates = [
+            (Fault::CrashAtPersist, &mut self.crash_at_persist),
+            (Fault::CrashAtSend, &mut self.crash_at_send),
+            (Fault::Duplicate, &mut self.duplicate),
+            (Fault::LoseAck, &mut self.lose_ack),
+            (Fault::Fail, &mut self.fail),
+            (Fault::Misfortune, &mut self.misfortune),
+        ];
+        for (fault, rate) in rates {
+            if plan.off.has(fault) {
+                *rate = 0;
+            }
+        }
+        if !self.kinds.has(Fault::AnswerLost) || plan.off.has(Fault::AnswerLost) {
+            self.lose_answer = 0;
+        }
+        self.satellites = plan.satellites.unwrap_or(self.satellites);
+        self.stores = plan.stores.unwrap_or(self.stores);
+        self.operations = plan.operations.unwrap_or(self.operations);
+        self
+    }
+
+    /// None in every third, else some of them. What is added to the list changes what other seeds have: a plan that is kept
+    /// names its kinds.
+    fn later_kinds(&self, rng: &mut ChaCha8Rng) -> FaultSet {
+        if rng.random_range(0..3u32) == 0 {
+            return FaultSet::default();
+        }
+        let later: Vec<Fault> = FAULTS
+            .iter()
+            .map(|(fault, _)| *fault)
+            .skip(Fault::AnswerLost as usize)
+            .filter(|fault| !self.kind || HARMLESS.contains(fault))
+            .collect();
+        let most = *pick(rng, &[1, 2, 5]);
+        (0..most).fold(FaultSet::default(), |kinds, _| kinds.with(*pick(rng, &later)))
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Truth {
     pub foul: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Of those, the one that each process wrote last over a record: it must not vanish.
     pub foul_last: BTreeMap<(usize, RecordKey), (Channel, RecordHash)>,
+    /// Versions that a process sends so that nobody can read them.
+    pub poisoned: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Sites of which a database was restored or cloned: what only they wrote is no longer certain.
     pub doubtful: BTreeSet<SyncId>,
     /// Versions that a recovering site wrote anew, and what they became.

@@ -381,3 +381,30 @@ fn a_report_is_told_once_and_the_store_hears_that_it_was_noted() {
     })));
     assert!(closed(&again).is_some(), "nobody asked for that");
 }
+
+/// Seed 22885: a store was to leave this site, and what it still had to push was acknowledged while it read that; it never
+/// said that it had stopped.
+#[test]
+fn what_is_acknowledged_while_reports_are_read_has_them_read_again() {
+    let asked = |effects: &FromSatellite| find(effects, |effect| matches!(effect, Effect::ReadReports(..)));
+    let (mut machine, effects) = ready_satellite(Mode::Live);
+    let pushes = read_of(&effects).unwrap();
+    no_moves(&mut machine, &effects);
+    let pushed = following(stock(1), 15, 16, true);
+    machine.feed(Input::PageRead(pushes, page(vec![pushed.clone()])));
+    let op = apply_of(&machine.feed(pulled(1, 10, 12, true))).unwrap();
+    let part = following(Channel::Master, 10, 12, true);
+    let reading = asked(&machine.feed(applied(op, &[part]))).unwrap();
+    let ack = Input::Received(PrimaryMessage::Ack(ack_of(1, &[pushed])));
+    let stored = find(&machine.feed(ack), |effect| {
+        matches!(effect, Effect::RecordAck(..))
+    })
+    .unwrap();
+    machine.feed(Input::AckRecorded(stored));
+    let draining = crate::ReportsRead {
+        push: vec![stock(1)],
+        open: true,
+        ..crate::ReportsRead::default()
+    };
+    assert!(asked(&machine.feed(Input::ReportsRead(reading, draining))).is_some());
+}

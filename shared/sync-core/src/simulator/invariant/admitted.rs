@@ -78,6 +78,9 @@ pub(super) fn at_peace(world: &World) -> Check {
     let primary = &world.processes[0].store;
     for satellite in world.satellites() {
         let process = &world.processes[satellite];
+        if world.is_removed(satellite) {
+            continue;
+        }
         let known = primary.peer(process.site);
         let same_life = known
             .checkpoint

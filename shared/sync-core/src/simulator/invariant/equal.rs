@@ -102,6 +102,17 @@ fn holds_foul(world: &World, store: &ModelStore, channel: Channel) -> bool {
         .any(|held| foul(held.record.key, held.record.hash))
 }
 
+/// Whether a sender has something that comes so that nobody can read it.
+fn holds_poison(world: &World, store: &ModelStore, channel: Channel) -> bool {
+    let poison = |key: RecordKey, hash: RecordHash| {
+        let mut poisoned = world.truth.poisoned.iter();
+        poisoned.any(|(_, poison, contents)| *poison == key && *contents == hash)
+    };
+    store
+        .feed(channel, 0)
+        .any(|held| poison(held.record.key, held.record.hash))
+}
+
 /// What the primary passes on, it has proven: the owner's total at that seq is one that the primary had.
 fn passed_on(world: &World, channel: Channel, proof: Option<OwnerProof>, at: Seq) -> Check {
     let (Some(proof), Some(owner)) = (proof, world.truth.owner(channel)) else {
@@ -150,7 +161,7 @@ pub(super) fn at_peace(world: &World) -> Check {
     for satellite in world.satellites() {
         let here = &world.processes[satellite];
         let unsure = world.truth.doubtful.contains(&here.site) && !here.recovered;
-        if world.is_frozen(satellite) || unsure {
+        if world.is_frozen(satellite) || world.is_removed(satellite) || unsure {
             continue;
         }
         let pulled: Vec<_> = primary
@@ -191,7 +202,9 @@ fn same(world: &World, from: &ModelStore, to: &ModelStore, channel: Channel, dir
         let what = format!("site {} never compared {channel}", to.sync_id());
         return Err(Violation::new(NAME, what));
     };
-    let foul = holds_foul(world, from, channel) || holds_foul(world, to, channel);
+    let foul = holds_foul(world, from, channel)
+        || holds_foul(world, to, channel)
+        || holds_poison(world, from, channel);
     let equal = theirs == ours && compared.equal && compared.theirs == theirs && compared.ours == ours;
     let told = theirs != ours && foul && (compared.explained || !compared.equal);
     if equal || told {

@@ -184,5 +184,14 @@ fn can_finish(world: &World, store: StoreId, ends: [supplysync_model::SyncId; 2]
                 .any(|held| world.truth.is_foul(held.record.key, held.record.hash))
         })
     });
-    sound && !aside && !foul
+    // Who can't read all of it does not take it over before an upgrade.
+    let of = |site| world.processes.iter().filter(move |process| process.site == site);
+    let reads = of(ends[1]).map(|process| process.trouble.reads).min();
+    let unreadable = world.processes.iter().any(|process| {
+        let held = channels
+            .iter()
+            .flat_map(|channel| process.store.feed(*channel, 0));
+        held.map(|held| held.record.schema).max() > reads
+    });
+    sound && !aside && !foul && !unreadable
 }

@@ -2,6 +2,7 @@
 
 mod admitted;
 mod atomic;
+mod bounded;
 mod equal;
 mod fenced;
 mod gap;
@@ -11,7 +12,9 @@ mod once;
 mod order;
 mod orderly;
 mod owner;
+mod readable;
 mod recovered;
+mod told;
 
 use supplysync_model::{Channel, RecordKey, Seq};
 
@@ -21,6 +24,7 @@ use crate::Cursor;
 
 pub use admitted::invariant_p10_right_identity;
 pub use atomic::invariant_p5_atomic;
+pub use bounded::invariant_p9_bounded;
 pub use equal::invariant_p11_proven_equality;
 pub use fenced::invariant_p7_fenced_moves;
 pub(super) use fenced::unfinished;
@@ -31,6 +35,8 @@ pub use once::invariant_p3_exactly_once;
 pub use order::invariant_p6_order;
 pub use orderly::invariant_orderly;
 pub use owner::invariant_p1_single_writer;
+pub use readable::invariant_p6_readable;
+pub use told::invariant_told;
 
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +74,9 @@ pub fn after_step(world: &World, seen: &[Observation]) -> Check {
         invariant_p11_proven_equality(world, observation)?;
         invariant_p8_nothing_silent(world, observation)?;
         invariant_orderly(world, observation)?;
+        invariant_p6_readable(world, observation)?;
+        invariant_p9_bounded(world, observation)?;
+        invariant_told(world, observation)?;
     }
     Ok(())
 }

@@ -36,7 +36,12 @@ pub fn invariant_p6_order(world: &World, seen: &Observation) -> Check {
                 epoch: held.record.epoch,
                 revision: held.record.revision,
             });
-            if there.is_none_or(|version| version < reference.version) {
+            // What can't be read is set aside on its way; what depends on it is there, and waits.
+            let aside = || {
+                let mut poisoned = world.truth.poisoned.iter();
+                poisoned.any(|(_, poison, _)| *poison == reference.key)
+            };
+            if there.is_none_or(|version| version < reference.version) && !aside() {
                 let what = format!(
                     "process {id} shows {} of {}, which refers to {} of version {:?}; there is {there:?}",
                     held.record.key, held.record.channel, reference.key, reference.version

@@ -18,7 +18,10 @@ pub fn invariant_orderly(world: &World, seen: &Observation) -> Check {
         CloseReason::Refused(refused) => refused.reason != Reason::SHUTTING_DOWN.0,
         _ => false,
     };
-    if !world.is_kind() || !disorder {
+    // Whoever was taken off the network is told so.
+    let removed = matches!(reason, CloseReason::Refused(refused) if refused.reason == Reason::SITE_NOT_FOUND.0)
+        && world.has_removed_any();
+    if !world.is_kind() || !disorder || removed {
         return Ok(());
     }
     let what = format!("{:?} of {} ended with {reason:?}", at.end, at.connection);

@@ -9,7 +9,9 @@ mod moves;
 mod own;
 mod page;
 mod peer;
+mod readable;
 mod recovery;
+mod roster;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +60,8 @@ pub struct ModelStore {
     stood: BTreeMap<(Channel, Seq), Digest>,
     /// The recovery under way (satellite).
     recovery: Option<Recovery>,
+    /// The highest schema that this site's program knows.
+    reads: u32,
     commits: u64,
 }
 
@@ -90,6 +94,7 @@ impl ModelStore {
             lost: BTreeSet::new(),
             stood: BTreeMap::new(),
             recovery: None,
+            reads: u32::MAX,
             commits: 0,
         }
     }

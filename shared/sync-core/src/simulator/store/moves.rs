@@ -228,7 +228,10 @@ impl ModelStore {
             let facts = MoveFacts {
                 totals,
                 released: row.released,
-                held: if to.is_primary() { Some(totals) } else { row.held },
+                held: match to.is_primary() {
+                    true => (self.parked_of_store(store) == 0).then_some(totals),
+                    false => row.held,
+                },
                 forced: row.forced,
                 quarantined: self.quarantined_of(store),
             };
@@ -322,7 +325,7 @@ impl ModelStore {
             totals: self.totals(assignment.store),
             aborted: self.has_aborted(assignment),
             pushed: !self.has_unacknowledged(assignment.store),
-            complete: channels.into_iter().all(loaded),
+            complete: channels.into_iter().all(loaded) && self.parked_of_store(assignment.store) == 0,
         }
     }
 

@@ -90,6 +90,14 @@ impl ModelStore {
             let message = "the record has changed since it was read: read it again";
             return Err(fault(FaultCode::Aborted, Reason::STALE_ETAG, message));
         }
+        if existing.is_some_and(|held| held.schema > self.reads) {
+            let message = "the record was written by a newer program: update this one first";
+            return Err(fault(
+                FaultCode::FailedPrecondition,
+                Reason::NOT_IN_THIS_VERSION,
+                message,
+            ));
+        }
         let strange = !change.channel.admits(change.key.kind)
             || existing.is_some_and(|held| held.channel != change.channel);
         if strange {

@@ -1,6 +1,7 @@
 //! The driver around the machines, as the services have it: sessions, frames, timers, an end, and dialling again.
 
 use rand::Rng;
+use supplysync_model::Timestamp;
 
 use super::event::{At, ConnectionId, End, Event, ProcessId};
 use super::process::{Connection, Running};
@@ -11,6 +12,9 @@ use crate::simulator::words;
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, Mode, Report, TimerId, full_jitter, primary, satellite,
 };
+
+/// Longer than anybody waits for the other end, in milliseconds.
+const LONG_MS: i64 = 60_000;
 
 impl World {
     /// A satellite makes a date with the primary; the one it had is void.
@@ -25,6 +29,9 @@ impl World {
         if !caller.up || caller.frozen || caller.date != date || !caller.sessions.is_empty() {
             return;
         }
+        if caller.trouble.removed {
+            return;
+        }
         if !caller.reachable || !self.processes[0].up {
             self.count(Deed::NetworkDown);
             self.dial_again(process);
@@ -32,9 +39,10 @@ impl World {
         }
         let (state, mode, life) = (caller.store.hello_state(), caller.mode, caller.life);
         let push = state.push.clone();
+        let (protocol_min, protocol_max) = caller.trouble.protocol;
         let hello = Hello {
-            protocol_min: 1,
-            protocol_max: 1,
+            protocol_min,
+            protocol_max,
             software_version: "simulator".to_owned(),
             sync_id: state.sync_id,
             site_name: state.site_name,
@@ -47,17 +55,25 @@ impl World {
         };
         self.last_connection += 1;
         let connection = self.last_connection;
+        let dial = self.processes[process].dials;
+        self.processes[process].dials += 1;
         note!(
             self,
             "process {process} of site {} dials: connection {connection}",
             hello.sync_id
         );
+        let (replica, understood) = (self.choose_replica(), self.understand_each_other(process));
         self.connections.insert(
             connection,
             Connection {
                 satellite: process,
+                dial,
                 life,
                 judged: None,
+                replica,
+                understood,
+                sent: [0; 2],
+                acked: [0; 2],
                 dead: false,
                 to_primary: self.now,
                 to_satellite: self.now,
@@ -78,6 +94,7 @@ impl World {
             let running = Running {
                 machine,
                 timers: Default::default(),
+                clock: self.processes[id].trouble.clock,
                 again: false,
             };
             self.processes[id].sessions.insert(connection, running);
@@ -106,13 +123,13 @@ impl World {
 
     /// One input to a session, if it is still there, and what it wants done.
     pub(super) fn drive(&mut self, connection: ConnectionId, end: End, input: Input<Frame>) {
-        let now = self.timestamp();
         let Some(at) = self.at(connection, end) else {
             return;
         };
         let Some(running) = self.processes[at.process].sessions.get_mut(&connection) else {
             return;
         };
+        let now = Timestamp(self.now + running.clock);
         for effect in running.machine.handle(input, now) {
             if !self.processes[at.process].sessions.contains_key(&connection) {
                 return;
@@ -126,11 +143,13 @@ impl World {
             Effect::Send(frame) => self.send(at, frame),
             Effect::SetTimer(id, when) => {
                 let number = self.number();
+                let mut clock = 0;
                 if let Some(running) = self.processes[at.process].sessions.get_mut(&at.connection) {
                     running.timers.insert(id, number);
+                    clock = running.clock;
                 }
-                self.queue
-                    .push(when.0.max(self.now), Event::Timer(at, id, number));
+                let when = when.0 - clock;
+                self.queue.push(when.max(self.now), Event::Timer(at, id, number));
             }
             Effect::CancelTimer(id) => {
                 if let Some(running) = self.processes[at.process].sessions.get_mut(&at.connection) {
@@ -140,7 +159,7 @@ impl World {
             Effect::Close(reason) => self.close(at, reason),
             Effect::Report(report) => self.report(at, report),
             persist => {
-                let delay = self.delay();
+                let delay = self.toil(at.process);
                 self.queue.push(self.now + delay, Event::Execute(at, persist));
             }
         }
@@ -152,8 +171,29 @@ impl World {
         }
         let running = self.processes[at.process].sessions.get_mut(&at.connection);
         if running.is_some_and(|running| running.timers.get(&id) == Some(&number)) {
+            let heard = self.should_be_heard(at);
+            let before = self.seen.len();
             self.drive(at.connection, at.end, Input::Timer(id));
+            let gave_up = self.seen[before..].iter().any(
+                |seen| matches!(seen, Observation::Closed(closed, CloseReason::LinkLost) if *closed == at),
+            );
+            if heard && gave_up {
+                self.seen.push(Observation::GaveUp(at));
+            }
         }
+    }
+
+    /// Whether the other end of a connection has had every chance to make itself heard.
+    fn should_be_heard(&self, at: At) -> bool {
+        let Some(link) = self.connections.get(&at.connection) else {
+            return false;
+        };
+        let other = if at.process == 0 { link.satellite } else { 0 };
+        let awake = self.now - LONG_MS;
+        let troubled = self.was_stalled_since(awake)
+            || self.processes[at.process].trouble.deaf_until > awake
+            || self.reads_late(at.process);
+        !link.dead && !troubled && self.processes[other].sessions.contains_key(&at.connection)
     }
 
     fn close(&mut self, at: At, reason: CloseReason) {
@@ -169,6 +209,7 @@ impl World {
             }
             _ => {}
         }
+        self.not_understood(at.connection, at.end);
         if at.end == End::Primary {
             return;
         }
@@ -198,7 +239,9 @@ impl World {
             note!(self, "{:?} of {} reports {words}", at.end, at.connection);
         }
         match report {
+            Report::Ready { .. } if at.end == End::Primary => self.ready(at),
             Report::Ready { .. } if at.end == End::Satellite => {
+                self.ready(at);
                 self.processes[at.process].attempt = 0;
                 self.count(Deed::SessionReady);
             }
@@ -217,13 +260,13 @@ impl World {
     }
 
     pub(super) fn head_moved(&mut self, process: ProcessId, run: u32) {
-        for (connection, end) in self.sessions_of(process, run) {
+        for (connection, end) in self.hearing_sessions_of(process, run) {
             self.drive(connection, end, Input::HeadMoved);
         }
     }
 
     pub(super) fn settings(&mut self, process: ProcessId, run: u32) {
-        for (connection, end) in self.sessions_of(process, run) {
+        for (connection, end) in self.hearing_sessions_of(process, run) {
             let (mut serve, mut push) = (Vec::new(), Vec::new());
             if end == End::Primary {
                 let satellite = self.connections.get(&connection).map(|link| link.satellite);
@@ -236,6 +279,13 @@ impl World {
             }
             self.drive(connection, end, Input::SettingsChanged { serve, push });
         }
+    }
+
+    /// Those whose program does not stand still: the others look when they go on.
+    fn hearing_sessions_of(&self, process: ProcessId, run: u32) -> Vec<(ConnectionId, End)> {
+        let mut sessions = self.sessions_of(process, run);
+        sessions.retain(|(connection, end)| !self.is_stalled(*connection, *end));
+        sessions
     }
 
     pub(super) fn sessions_of(&self, process: ProcessId, run: u32) -> Vec<(ConnectionId, End)> {

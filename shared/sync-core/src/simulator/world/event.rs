@@ -69,6 +69,12 @@ pub enum Event {
     Start(ProcessId),
     /// A process that was asked to stop is gone, in whatever state.
     Down(ProcessId, u32),
+    /// A full disk has room again.
+    Room(ProcessId),
+    /// A slow reader reads the next thing.
+    Read(ProcessId, u32),
+    /// A stalled replica of the primary goes on with the next thing.
+    Wake(usize),
 }
 
 /// What is to come.

@@ -3,19 +3,23 @@
 use supplysync_model::SyncId;
 
 use super::event::{At, ConnectionId, End, Event};
+use super::trouble::Unread;
 use super::{Observation, World, note};
 use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
 use crate::{Input, PrimaryMessage, SatelliteMessage};
 
 impl World {
-    pub(super) fn send(&mut self, at: At, frame: Frame) {
+    pub(super) fn send(&mut self, at: At, mut frame: Frame) {
         let rate = self.profile.crash_at_send;
         if self.chance(rate) {
             self.count(Deed::CrashBeforeSend);
             return self.crash(at.process);
         }
+        self.spoil(at.process, &mut frame);
+        self.in_other_words(&mut frame);
         note!(self, "{:?} of {} sends {frame}", at.end, at.connection);
+        self.count_batch(at, &frame);
         let acks = match &frame {
             Frame::ToPrimary(SatelliteMessage::Ack(ack)) => Some((SyncId::PRIMARY, ack.clone())),
             Frame::ToSatellite(PrimaryMessage::Ack(ack)) => self
@@ -81,13 +85,57 @@ impl World {
     }
 
     pub(super) fn deliver(&mut self, connection: ConnectionId, end: End, frame: Frame) {
-        if self.connections.get(&connection).is_some_and(|link| !link.dead) {
-            self.drive(connection, end, Input::Received(frame));
+        let whole = self.connections.get(&connection).is_some_and(|link| !link.dead);
+        let unread = Unread::Frame(connection, end, Box::new(frame));
+        if whole
+            && let Some(Unread::Frame(connection, end, frame)) = self.keep_unread(connection, end, unread)
+        {
+            self.take_frame(connection, end, *frame);
         }
     }
 
+    /// A frame is read.
+    pub(super) fn take_frame(&mut self, connection: ConnectionId, end: End, frame: Frame) {
+        let number = match &frame {
+            Frame::ToPrimary(SatelliteMessage::Ack(ack)) | Frame::ToSatellite(PrimaryMessage::Ack(ack)) => {
+                ack.number
+            }
+            _ => 0,
+        };
+        if let Some(link) = self.connections.get_mut(&connection) {
+            let acked = &mut link.acked[end as usize];
+            *acked = number.max(*acked);
+        }
+        self.drive(connection, end, Input::Received(frame));
+    }
+
     pub(super) fn ended(&mut self, connection: ConnectionId, end: End) {
+        if let Some(Unread::Ended(connection, end)) =
+            self.keep_unread(connection, end, Unread::Ended(connection, end))
+        {
+            self.take_end(connection, end);
+        }
+    }
+
+    /// An end hears that the stream has ended.
+    pub(super) fn take_end(&mut self, connection: ConnectionId, end: End) {
         self.drive(connection, end, Input::LinkLost);
+    }
+
+    /// Counts the batches of this end without an ack.
+    fn count_batch(&mut self, at: At, frame: &Frame) {
+        let (Frame::ToPrimary(SatelliteMessage::Batch(batch))
+        | Frame::ToSatellite(PrimaryMessage::Batch(batch))) = frame
+        else {
+            return;
+        };
+        if let Some(link) = self.connections.get_mut(&at.connection) {
+            let end = at.end as usize;
+            link.sent[end] = batch.number.max(link.sent[end]);
+            let unacknowledged = link.sent[end].saturating_sub(link.acked[end]);
+            let unacknowledged = usize::try_from(unacknowledged).unwrap_or(usize::MAX);
+            self.seen.push(Observation::BatchSent(at, unacknowledged));
+        }
     }
 
     /// The other end hears of an end of the stream after everything sent before it.

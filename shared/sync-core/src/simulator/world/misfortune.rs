@@ -49,12 +49,17 @@ impl World {
         crashed.up = false;
         crashed.stopping = false;
         crashed.run += 1;
+        crashed.trouble.unread.clear();
+        crashed.trouble.toils_until = 0;
         let sessions = std::mem::take(&mut crashed.sessions);
         let end = if process == 0 {
             End::Primary
         } else {
             End::Satellite
         };
+        if process == 0 {
+            self.replicas_crash();
+        }
         for connection in sessions.into_keys() {
             if self.rng.random_bool(0.3) {
                 // Power is gone: nobody says that the stream has ended.
@@ -200,6 +205,7 @@ impl World {
         let with_backup: Vec<_> = self
             .satellites()
             .filter(|satellite| self.processes[*satellite].backup.is_some())
+            .filter(|satellite| !self.processes[*satellite].trouble.removed)
             .collect();
         let Some(process) = self.pick(&with_backup) else {
             return;
@@ -210,6 +216,7 @@ impl World {
             return;
         };
         restored.store = backup;
+        restored.store.read_up_to(restored.trouble.reads);
         restored.recovered = false;
         restored.life = self.truth.begin_life(&restored.store, Some(restored.life));
         self.truth.look_afresh(process, restored.life, &restored.store);
@@ -249,7 +256,8 @@ impl World {
         if self.processes.len() > usize::from(self.profile.satellites) + 1 {
             return;
         }
-        let satellites: Vec<_> = self.satellites().collect();
+        let mut satellites: Vec<_> = self.satellites().collect();
+        satellites.retain(|satellite| !self.processes[*satellite].trouble.removed);
         let Some(original) = self.pick(&satellites) else {
             return;
         };
@@ -260,7 +268,8 @@ impl World {
         } else {
             Mode::Drain
         };
-        let twin = Process::new(of.store.clone(), life, mode, of.interval);
+        let mut twin = Process::new(of.store.clone(), life, mode, of.interval);
+        twin.trouble.reads = of.trouble.reads;
         self.truth.doubtful.insert(twin.site);
         let id = self.processes.len();
         self.truth.look_afresh(id, life, &twin.store);

@@ -1,5 +1,8 @@
 //! The world: one primary and its satellites, virtual time, and one seeded generator that decides everything.
 
+mod adversity;
+mod clock;
+mod disk;
 mod driver;
 pub mod event;
 mod link;
@@ -7,27 +10,37 @@ mod manage;
 mod misfortune;
 mod operate;
 mod persist;
+mod poison;
 pub mod process;
+mod protocol;
 mod quiet;
 mod recover;
 mod relocate;
+mod replica;
+mod roster;
 mod setup;
+mod slow;
+pub mod trouble;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use supplysync_model::{Channel, Checkpoint, RecordKey, StoreId, SyncId, Timestamp};
+use supplysync_model::{Channel, Checkpoint, Reason, RecordKey, StoreId, SyncId};
 
 use super::counts::{Counts, Deed};
 use super::history::History;
 use super::invariant::{self, Violation};
+use super::plan::{Plan, Streams};
 use super::profile::Profile;
 use super::store::Moment;
+use super::streams::{Place, RandomStreams};
 use super::truth::Truth;
 use crate::{Ack, ApplyOutcome, ApplyRequest, CloseReason, Cursor};
-use event::{At, ConnectionId, Event, ProcessId, Queue};
+use event::{At, ConnectionId, End, Event, ProcessId, Queue};
 use process::{Connection, Process};
+use replica::Replica;
 
 /// Adds a line to the history, if it is kept.
 macro_rules! note {
@@ -72,18 +85,35 @@ pub enum Observation {
     Closed(At, CloseReason),
     /// A site wrote a store for the first time under an ownership, and did not hold what was handed over.
     BeganUnready(ProcessId, StoreId),
+    /// A batch was sent; so many are without an ack now.
+    BatchSent(At, usize),
+    /// A session ended in the step in which it heard that an operation failed for this reason.
+    EndedBy(At, Reason, CloseReason),
+    /// A session whose ends have no protocol in common is ready.
+    Misunderstood(At),
+    /// A session ended because nothing was heard, though the link was whole and the other end well.
+    GaveUp(At),
     /// A write by a site that may not write there was let through.
     ForbiddenWrite(SyncId, Channel),
 }
 
 /// One seed's world.
 pub struct World {
+    pub(super) plan: Plan,
     pub(super) rng: ChaCha8Rng,
+    /// A stream for each place, if not one for all.
+    streams: Option<RandomStreams>,
+    /// Faults that hit by chance.
+    hits: u64,
+    /// Satellites and stores at the beginning.
+    began_with: (u16, usize),
     pub(super) now: i64,
     pub(super) queue: Queue,
     pub(super) profile: Profile,
     /// All processes; the primary's first.
     pub(super) processes: Vec<Process>,
+    /// The primary's programs, on one database.
+    pub(super) replicas: [Replica; 2],
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     pub(super) truth: Truth,
     pub(super) counts: Counts,
@@ -101,16 +131,21 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a seed, at its beginning.
-    pub fn new(seed: u64, history: History) -> World {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let profile = Profile::draw(&mut rng);
+    /// The world of a plan, at its beginning.
+    pub fn new(plan: &Plan, history: History) -> World {
+        let mut rng = ChaCha8Rng::seed_from_u64(plan.seed);
+        let profile = Profile::draw(&mut rng).complete(&mut rng, plan);
         let mut world = World {
+            plan: plan.clone(),
             rng,
+            streams: (plan.streams == Streams::Many).then(|| RandomStreams::new(plan.seed)),
+            hits: 0,
+            began_with: (profile.satellites, profile.stores),
             now: 0,
             queue: Queue::default(),
             profile,
             processes: Vec::new(),
+            replicas: Default::default(),
             connections: BTreeMap::new(),
             truth: Truth::default(),
             counts: Counts::default(),
@@ -153,9 +188,61 @@ impl World {
             return Ok(false);
         };
         self.now = at;
+        let place = self.place(&event);
+        self.lend(place);
         self.dispatch(event);
+        self.lend(place);
         self.judge()?;
         Ok(true)
+    }
+
+    /// Changes the stream in use for that of a place, or back.
+    fn lend(&mut self, place: Place) {
+        if let Some(streams) = &mut self.streams {
+            let mut stream = streams.take(place);
+            std::mem::swap(&mut self.rng, &mut stream);
+            streams.put(place, stream);
+        }
+    }
+
+    /// Whose event it is.
+    fn place(&self, event: &Event) -> Place {
+        match event {
+            Event::Operate => Place::Operation(self.operations + 1),
+            Event::Dial(process, _)
+            | Event::HeadMoved(process, _)
+            | Event::Settings(process, _)
+            | Event::Start(process)
+            | Event::Room(process)
+            | Event::Read(process, _)
+            | Event::Down(process, _) => Place::Process(*process),
+            Event::Wake(_) => Place::Process(0),
+            Event::Deliver(connection, end, _) | Event::Ended(connection, end) => {
+                self.place_of(*connection, *end)
+            }
+            Event::Timer(at, ..) | Event::Execute(at, _) | Event::Complete(at, _) => {
+                self.place_of(at.connection, at.end)
+            }
+            Event::Fence(connection) => self.place_of(*connection, End::Primary),
+        }
+    }
+
+    fn place_of(&self, connection: ConnectionId, end: End) -> Place {
+        match self.connections.get(&connection) {
+            Some(link) => Place::Session(link.satellite, link.dial, end),
+            None => Place::Nowhere(connection),
+        }
+    }
+
+    /// What it came to so far.
+    pub(super) fn ran(&self) -> super::Ran {
+        super::Ran {
+            operations: u64::from(self.operations),
+            hits: self.hits,
+            satellites: self.began_with.0,
+            stores: self.began_with.1,
+            kinds: self.profile.kinds,
+        }
     }
 
     /// Lets the invariants look at what the step did.
@@ -177,6 +264,12 @@ impl World {
     }
 
     fn dispatch(&mut self, event: Event) {
+        if let Some(event) = self.unless_stalled(event) {
+            self.carry_on(event);
+        }
+    }
+
+    fn carry_on(&mut self, event: Event) {
         match event {
             Event::Operate => self.operate(),
             Event::Dial(process, date) => self.dial(process, date),
@@ -190,26 +283,34 @@ impl World {
             Event::Fence(connection) => self.fence(connection),
             Event::Start(process) => self.start(process),
             Event::Down(process, run) => self.down(process, run),
+            Event::Room(process) => self.make_room(process),
+            Event::Read(process, run) => self.read(process, run),
+            Event::Wake(replica) => self.wake(replica),
         }
     }
 
+    /// Whether a fault hits. Where what is left out must not change the rest, it is drawn even for what never hits.
     pub(super) fn chance(&mut self, per_thousand: u32) -> bool {
-        !self.calm && per_thousand > 0 && self.rng.random_range(0..1_000) < per_thousand
+        let drawn = self.streams.is_some() || per_thousand > 0;
+        if self.calm || !drawn || self.rng.random_range(0..1_000) >= per_thousand {
+            return false;
+        }
+        self.hits += 1;
+        !self.plan.spared.contains(&self.hits)
     }
 
     pub(super) fn delay(&mut self) -> i64 {
         self.rng.random_range(0..=self.profile.delay)
     }
 
+    /// What a transaction of the primary takes from outside.
     pub(super) fn moment(&mut self) -> Moment {
-        Moment {
-            now: self.timestamp(),
-            salt: self.rng.random(),
-        }
+        self.moment_at(0)
     }
 
-    pub(super) fn timestamp(&self) -> Timestamp {
-        Timestamp(self.now)
+    /// Batches without an ack that a session may have.
+    pub(super) fn window(&self) -> usize {
+        self.profile.limits.window
     }
 
     pub(super) fn number(&mut self) -> u64 {

@@ -18,6 +18,12 @@ impl World {
             let pause = self.rng.random_range(0..=self.profile.pause);
             self.queue.push(self.now + pause, Event::Operate);
         }
+        if self.plan.without.contains(&u64::from(self.operations)) {
+            return;
+        }
+        if self.streams.is_some() && self.chance(self.profile.adversity) {
+            return self.adversity();
+        }
         if self.chance(self.profile.misfortune) {
             return self.misfortune();
         }
@@ -50,11 +56,16 @@ impl World {
     }
 
     /// Writes on a process that owns what it writes; whether it was let.
-    pub(super) fn put_at(&mut self, process: ProcessId, changes: Vec<OwnChange>) -> bool {
+    pub(super) fn put_at(&mut self, process: ProcessId, mut changes: Vec<OwnChange>) -> bool {
         if !self.processes[process].up {
             return false;
         }
-        let moment = self.moment();
+        if self.lacks_room(process) {
+            self.count(Deed::WriteWithoutRoom);
+            return false;
+        }
+        self.in_newer_ways(process, &mut changes);
+        let moment = self.moment_at(process);
         let store = &mut self.processes[process].store;
         let (before, site) = (store.seq(), store.sync_id());
         let settings = changes
@@ -101,6 +112,13 @@ impl World {
                 }
             }
         }
+        let versions: Vec<_> = written
+            .iter()
+            .filter(|written| written.changed)
+            .filter_map(|written| store.get_record(written.key))
+            .map(|held| (held.record.key, held.record.hash))
+            .collect();
+        self.poison(process, &versions);
         for store in unready
             .into_iter()
             .filter(|_| !self.truth.doubtful.contains(&site))
@@ -212,10 +230,12 @@ impl World {
 
     /// A live record of a kind that a process holds, in its present version.
     fn reference(&mut self, process: ProcessId, kind: Kind, channel: Channel) -> Option<Reference> {
+        let reads = self.processes[process].trouble.reads;
         let live: Vec<_> = self.processes[process]
             .store
             .feed(channel, 0)
             .filter(|held| held.record.key.kind == kind && !held.record.deleted)
+            .filter(|held| held.record.schema <= reads)
             .map(|held| Reference {
                 key: held.record.key,
                 version: Etag {

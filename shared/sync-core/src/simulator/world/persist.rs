@@ -12,6 +12,9 @@ use crate::simulator::store::ModelStore;
 use crate::simulator::words;
 use crate::{ApplyOutcome, ApplyRequest, Cursor, Direction, Effect, Input, OpId, Part};
 
+/// How often a program looks whether the leases of its sessions are still theirs, in milliseconds.
+const SCAN_MS: i64 = 10_000;
+
 /// What a receiver's store was like before a batch.
 struct Before {
     known: Option<Checkpoint>,
@@ -44,7 +47,11 @@ impl World {
                 let fault = Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, words);
                 Some(Input::Failed(op, fault))
             }
-            _ => self.persist(at, effect),
+            Some(op) => match self.no_room(at.process, &effect) {
+                Some(fault) => Some(Input::Failed(op, fault)),
+                None => self.answer(op, at, effect),
+            },
+            None => self.persist(at, effect),
         };
         let rate = self.profile.crash_at_persist;
         if self.chance(rate) {
@@ -57,6 +64,19 @@ impl World {
         }
     }
 
+    /// Carries it out; its answer may be lost.
+    fn answer(&mut self, op: OpId, at: At, effect: Effect<Frame>) -> Option<Input<Frame>> {
+        let input = self.persist(at, effect);
+        let rate = self.profile.lose_answer;
+        if rate > 0 && self.chance(rate) {
+            self.count(Deed::AnswerLost);
+            let words = "the connection to the database was lost";
+            let fault = Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, words);
+            return Some(Input::Failed(op, fault));
+        }
+        input
+    }
+
     pub(super) fn complete(&mut self, at: At, input: Input<Frame>) {
         if !self.lasts(at) {
             return;
@@ -64,12 +84,24 @@ impl World {
         if !self.processes[at.process].sessions.contains_key(&at.connection) {
             return self.count(Deed::CompletionStale);
         }
+        let failed = match &input {
+            Input::Failed(_, fault) => Some(fault.reason()),
+            _ => None,
+        };
+        let before = self.seen.len();
         self.drive(at.connection, at.end, input);
+        let closed = self.seen[before..].iter().find_map(|seen| match seen {
+            Observation::Closed(closed, reason) if *closed == at => Some(reason.clone()),
+            _ => None,
+        });
+        if let Some((failed, closed)) = failed.zip(closed) {
+            self.seen.push(Observation::EndedBy(at, failed, closed));
+        }
     }
 
     /// Carries it out at once; `None` for what is no operation of a store.
     fn persist(&mut self, at: At, effect: Effect<Frame>) -> Option<Input<Frame>> {
-        let moment = self.moment();
+        let moment = self.moment_at(at.process);
         let peer = self.peer_of(at)?;
         let store = &mut self.processes[at.process].store;
         let seq = store.seq();
@@ -194,7 +226,7 @@ impl World {
     }
 
     fn apply(&mut self, at: At, op: OpId, request: ApplyRequest) -> Input<Frame> {
-        let moment = self.moment();
+        let moment = self.moment_at(at.process);
         let store = &mut self.processes[at.process].store;
         let stands = |part: &Part| store.stands(&request, part);
         let begins = |part: &&Part| {
@@ -241,6 +273,15 @@ impl World {
         self.counts.add(Deed::DuplicateApplied, outcome.duplicates);
         self.counts
             .add(Deed::ChangeQuarantined, outcome.refused.len() as u64);
+        let poison = outcome
+            .refused
+            .iter()
+            .filter(|refusal| refusal.reason == Reason::MALFORMED_RECORD);
+        self.counts.add(Deed::PoisonSetAside, poison.count() as u64);
+        let reads = self.processes[at.process].trouble.reads;
+        let records = request.parts.iter().flat_map(|part| &part.records);
+        let parked = records.filter(|record| record.schema > reads).count();
+        self.counts.add(Deed::ParkedApplied, parked as u64);
         let aside = self.processes[at.process].store.quarantine().len() - before.aside;
         let own = aside.saturating_sub(outcome.refused.len());
         self.counts.add(Deed::LocalWorkKept, own as u64);
@@ -287,7 +328,13 @@ impl World {
                 .get(&other)
                 .map(|link| self.processes[link.satellite].site);
             if other != at.connection && of == site {
-                let delay = self.delay();
+                // Another program sees it when it looks the next time.
+                let wait = if self.same_replica(at.connection, other) {
+                    0
+                } else {
+                    SCAN_MS
+                };
+                let delay = self.delay() + wait;
                 self.queue.push(self.now + delay, Event::Fence(other));
             }
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use supplysync_model::{Checkpoint, SyncId};
 
 use super::event::{ConnectionId, ProcessId};
+use super::trouble::Trouble;
 use crate::simulator::frame::Machine;
 use crate::simulator::store::ModelStore;
 use crate::{Mode, TimerId};
@@ -41,8 +42,12 @@ pub struct Process {
     pub pulled_at: i64,
     /// Failed attempts in a row.
     pub attempt: u32,
+    /// Connections that it has dialled.
+    pub dials: u32,
     /// The date with the primary; an older one is void.
     pub date: u64,
+    /// What it suffers from.
+    pub trouble: Trouble,
     /// Its sessions.
     pub sessions: BTreeMap<ConnectionId, Running>,
 }
@@ -66,7 +71,9 @@ impl Process {
             pushed_at: -1,
             pulled_at: -1,
             attempt: 0,
+            dials: 0,
             date: 0,
+            trouble: Trouble::default(),
             sessions: BTreeMap::new(),
         }
     }
@@ -78,6 +85,8 @@ pub struct Running {
     pub machine: Machine,
     /// Timers that are set, by the number that makes an older one void.
     pub timers: BTreeMap<TimerId, u64>,
+    /// By how much the clock was wrong when it began, in milliseconds.
+    pub clock: i64,
     /// Whether to dial again as soon as it has closed (sync now).
     pub again: bool,
 }
@@ -87,10 +96,20 @@ pub struct Running {
 pub struct Connection {
     /// The satellite's process.
     pub satellite: ProcessId,
+    /// How many the satellite had dialled before.
+    pub dial: u32,
     /// The life of its database when it dialled.
     pub life: usize,
     /// The point of the satellite's feed that the primary judged it by.
     pub judged: Option<Checkpoint>,
+    /// Which of the primary's programs it leads to.
+    pub replica: usize,
+    /// Whether its ends have a protocol in common.
+    pub understood: bool,
+    /// Batches sent by the primary's end, and by the satellite's.
+    pub sent: [u64; 2],
+    /// The last one of which each has heard an ack.
+    pub acked: [u64; 2],
     /// Nothing gets through any more.
     pub dead: bool,
     /// When the last frame arrives at the primary.

@@ -1,8 +1,11 @@
 //! The end of a seed: everything heals, every site that may speak drains, and then all must be equal and stay so.
 
+use supplysync_model::SyncId;
+
 use super::event::ProcessId;
 use super::{World, note};
 use crate::Mode;
+use crate::simulator::counts::Deed;
 use crate::simulator::invariant::{self, Violation};
 
 /// How long peace may take, in milliseconds of virtual time.
@@ -20,6 +23,7 @@ impl World {
     pub(super) fn find_peace(&mut self) -> Result<(), Violation> {
         note!(self, "peace: nothing goes wrong any more");
         self.calm = true;
+        self.heal();
         self.recover_a_frozen_one(0.5);
         for process in 0..self.processes.len() {
             self.processes[process].reachable = true;
@@ -58,9 +62,16 @@ impl World {
     fn settled(&self, since: i64) -> bool {
         let primary = &self.processes[0];
         primary.up
+            && self
+                .processes
+                .iter()
+                .all(|process| self.now > process.trouble.toils_until)
             && self.processes.iter().all(|process| !process.stopping)
             && self.satellites().all(|satellite| {
                 let process = &self.processes[satellite];
+                if process.trouble.removed {
+                    return true;
+                }
                 let said_so = process.pushed_at.min(process.pulled_at) >= since;
                 process.up && (process.frozen || said_so && self.is_in_step(satellite))
             })
@@ -69,6 +80,22 @@ impl World {
     /// A frozen database that is rightly so: the primary knows a later or another past of the site.
     pub(in crate::simulator) fn is_frozen(&self, satellite: ProcessId) -> bool {
         self.processes[satellite].frozen
+    }
+
+    /// Whether any site was ever taken off the network.
+    pub(in crate::simulator) fn has_removed_any(&self) -> bool {
+        self.counts.of(Deed::SiteRemoved) > 0
+    }
+
+    /// Whether a site is not on the network now.
+    pub(in crate::simulator) fn is_site_removed(&self, site: SyncId) -> bool {
+        let mut of = self.processes.iter().filter(|process| process.site == site);
+        of.any(|process| process.trouble.removed)
+    }
+
+    /// Whether its site was taken off the network.
+    pub(in crate::simulator) fn is_removed(&self, satellite: ProcessId) -> bool {
+        self.processes[satellite].trouble.removed
     }
 
     /// Whether a live satellite's stream is open at both ends and has been since there was peace.
@@ -162,9 +189,10 @@ impl World {
             .map(|process| process.store.commits())
             .collect();
         self.run_for(IDLE_MS)?;
-        let all_live = self
-            .satellites()
-            .all(|satellite| self.processes[satellite].mode == Mode::Live || self.is_frozen(satellite));
+        let all_live = self.satellites().all(|satellite| {
+            let process = &self.processes[satellite];
+            process.mode == Mode::Live || process.trouble.removed || self.is_frozen(satellite)
+        });
         for (id, process) in self.processes.iter().enumerate().filter(|_| hanging == 0) {
             if process.store.seq() != heads[id] {
                 let what = format!("the feed of process {id} moves though there is nothing to exchange");

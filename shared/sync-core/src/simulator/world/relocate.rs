@@ -1,5 +1,6 @@
 //! What administrators do with stores that change hands: move, cancel, force; and a site that aborts by itself.
 
+use rand::Rng;
 use supplysync_model::StoreId;
 
 use super::{World, note};
@@ -10,24 +11,37 @@ impl World {
         let Some(store) = self.pick(&self.stores.clone()) else {
             return;
         };
-        let sites: Vec<_> = self.processes.iter().map(|process| process.site).collect();
+        let present = self.processes.iter().filter(|process| !process.trouble.removed);
+        let sites: Vec<_> = present.map(|process| process.site).collect();
         let Some(to) = self.pick(&sites) else {
             return;
         };
+        let may = self.processes[0].up && !self.lacks_room(0);
         let moment = self.moment();
         let primary = &mut self.processes[0];
         let before = primary.store.seq();
-        if primary.up && primary.store.begin_move(moment, store, to, false).is_ok() {
+        if may && primary.store.begin_move(moment, store, to, false).is_ok() {
             note!(self, "store {} is to move to site {to}", &store.to_string()[..4]);
             self.count(Deed::MoveBegun);
             self.moved(before);
         }
     }
 
+    /// Moves, and what may become of them on the way.
+    pub(super) fn move_about(&mut self) {
+        match self.rng.random_range(0..10) {
+            0..=5 => self.move_a_store(),
+            6 => self.cancel_a_move(),
+            7 => self.force_a_move(),
+            _ => self.abort_a_move(),
+        }
+    }
+
     /// A store on its way, if there is one.
     fn store_on_its_way(&mut self) -> Option<StoreId> {
         let stores: Vec<_> = self.processes[0].store.moves().map(|(store, _)| *store).collect();
-        self.pick(&stores).filter(|_| self.processes[0].up)
+        let may = self.processes[0].up && !self.lacks_room(0);
+        self.pick(&stores).filter(|_| may)
     }
 
     pub(super) fn cancel_a_move(&mut self) {
@@ -72,6 +86,9 @@ impl World {
         let moment = self.moment();
         let stores = self.stores.clone();
         for process in self.satellites() {
+            if self.lacks_room(process) {
+                continue;
+            }
             let of = &mut self.processes[process];
             if of.up
                 && stores

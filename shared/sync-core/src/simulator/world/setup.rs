@@ -53,10 +53,13 @@ impl World {
         for _ in 0..self.profile.stores {
             self.assign_new_store();
         }
+        for process in 0..self.processes.len() {
+            self.age(process);
+        }
         self.queue.push(0, Event::Operate);
     }
 
-    fn add_process(&mut self, store: ModelStore, mode: Mode) -> usize {
+    pub(super) fn add_process(&mut self, store: ModelStore, mode: Mode) -> usize {
         let life = self.truth.begin_life(&store, None);
         let interval = self.rng.random_range(2_000..20_000);
         let id = self.processes.len();
@@ -69,7 +72,8 @@ impl World {
     pub(super) fn assign_new_store(&mut self) -> Option<StoreId> {
         let id = self.new_key(Kind::STORE).id;
         let store = StoreId::from(id);
-        let sites: Vec<_> = self.processes.iter().map(|process| process.site).collect();
+        let present = self.processes.iter().filter(|process| !process.trouble.removed);
+        let sites: Vec<_> = present.map(|process| process.site).collect();
         let site = self.pick(&sites)?;
         let assignment = Assignment {
             store,

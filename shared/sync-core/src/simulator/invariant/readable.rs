@@ -1,0 +1,62 @@
+//! P6 and P8 for what can't be read: it is set aside and nothing else is; a site writes only stores that it can read.
+
+use supplysync_model::Reason;
+
+use super::{Check, Violation};
+use crate::record_hash;
+use crate::simulator::world::{Observation, World};
+
+const NAME: &str = "invariant_p6_readable";
+
+/// No record is held that is not what its owner wrote; only what is damaged is refused as such; no site writes a store
+/// of which it can't read every record.
+pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
+    match seen {
+        Observation::Committed(id) => {
+            let store = &world.processes[*id].store;
+            let after = world.truth.shadows.get(*id).map_or(0, |shadow| shadow.seq);
+            for channel in store.channels() {
+                for held in store.feed(channel, after) {
+                    if record_hash(&held.record) != held.record.hash {
+                        let what = format!("process {id} took {}, which it can't read", held.record.key);
+                        return Err(Violation::new(NAME, what));
+                    }
+                }
+            }
+            let unread = |store_id: &&supplysync_model::StoreId| {
+                store.accepts(**store_id).is_some() && store.parked_of_store(**store_id) > 0
+            };
+            match world.stores.iter().find(unread) {
+                None => Ok(()),
+                Some(unread) => {
+                    let what = format!("process {id} may write store {unread}, and can't read all of it");
+                    Err(Violation::new(NAME, what))
+                }
+            }
+        }
+        Observation::Applied {
+            process,
+            request,
+            outcome,
+            ..
+        } => {
+            let refused = outcome.refused.iter();
+            for refusal in refused.filter(|refusal| refusal.reason == Reason::MALFORMED_RECORD) {
+                let mut records = request
+                    .parts
+                    .iter()
+                    .flat_map(|part| part.records.iter().map(move |record| (part.channel, record)));
+                let damaged = records.any(|(channel, record)| {
+                    record.key == refusal.key
+                        && (record_hash(record) != record.hash || record.channel != channel)
+                });
+                if !damaged {
+                    let what = format!("process {process} refused {}, which is sound", refusal.key);
+                    return Err(Violation::new(NAME, what));
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
