@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use supplysync_api::v1::MasterDataKind;
 use supplysync_tests::shelves::{assign_store, import_catalogue, issue, receipt};
 use supplysync_tests::{Client, Finished, Site, eventually, prove_equal, run};
 use tokio::time::Duration;
@@ -221,6 +222,62 @@ async fn the_recovery_page_does_what_it_says() {
         .map(|packs| packs.parse::<f64>().unwrap())
         .sum();
     assert!((total - 20.0).abs() < 1e-9, "{total}");
+    the_primary_is_lost(&mut world, &mut page, &mut fresh).await;
     assert!(page.steps.is_empty(), "not typed: {:?}", page.steps);
     fresh.stop().await.unwrap();
+}
+
+/// The primary's disk dies, and its first backup is put back: what came after that is at the satellite.
+async fn the_primary_is_lost(world: &mut World, page: &mut Page, fresh: &mut Site) {
+    let primary = world.network.primary().client().await.unwrap();
+    let satellite = fresh.client().await.unwrap();
+    let list = "name,description,index\nbox,Boxes,99\n".to_owned();
+    primary
+        .import_all(vec![(MasterDataKind::Unit, list)])
+        .await
+        .unwrap();
+    prove_equal(&primary, &satellite, LIMIT).await.unwrap();
+    let before = primary.held().await.unwrap();
+    fresh.stop().await.unwrap();
+    world.network.primary().kill().await.unwrap();
+
+    page.types("primary-svc restore", world.network.primary()).await;
+    world.network.primary().start().await.unwrap();
+    page.types("primary-svc status", world.network.primary()).await;
+    let primary = world.network.primary().client().await.unwrap();
+    assert_ne!(primary.held().await.unwrap(), before, "the backup is of before");
+    fresh.start().await.unwrap();
+    let satellite = fresh.client().await.unwrap();
+    let only_later = give(&satellite, "2").await;
+    gathered(&primary).await;
+    prove_equal(&primary, &satellite, LIMIT).await.unwrap();
+    let now = primary.held().await.unwrap();
+    assert_eq!(
+        now.get("master").map(|held| held.records),
+        before.get("master").map(|held| held.records)
+    );
+    assert_eq!(primary.transaction(&only_later).await.unwrap().id, only_later);
+
+    // Put back by other means, with nobody to wait for.
+    fresh.stop().await.unwrap();
+    world.network.primary().stop().await.unwrap();
+    let mut steps = std::mem::take(&mut page.steps);
+    steps.swap(0, 1);
+    page.steps = steps;
+    page.types("primary-svc recover", world.network.primary()).await;
+    page.types("primary-svc recover", world.network.primary()).await;
+    world.network.primary().start().await.unwrap();
+    fresh.start().await.unwrap();
+    let primary = world.network.primary().client().await.unwrap();
+    let satellite = fresh.client().await.unwrap();
+    give(&satellite, "1").await;
+    prove_equal(&primary, &satellite, LIMIT).await.unwrap();
+}
+
+/// Waits until every site has given back what a primary lost.
+async fn gathered(primary: &Client) {
+    let looked = eventually("every site to have given back what it has", LIMIT, || async {
+        Ok(primary.status().await?.recovery.is_empty().then_some(()))
+    });
+    looked.await.unwrap();
 }

@@ -4,6 +4,7 @@ mod certs;
 mod copies;
 mod init;
 mod join_token;
+mod recover;
 mod revoke;
 mod serve;
 mod sites;
@@ -69,6 +70,10 @@ pub enum Errand {
     Copies(copies::CopiesCommand),
     /// Copy this site's database to a file, while it is in use
     Backup(BackupArgs),
+    /// Put a backup back in the place of this primary's database
+    Restore(recover::RestoreArgs),
+    /// Declare that this database, put back or copied by other means, is the one that goes on
+    Recover(recover::RecoverArgs),
     /// Say whether this machine's server is ready (exit code 1: not ready, 3: it does not answer)
     Health(HealthArgs),
     /// Make secrets, each in a file that only its owner can read
@@ -97,6 +102,8 @@ impl Errand {
             Errand::Stores(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Copies(command) => command.run(&Operator::new::<Config>(flags)?).await,
             Errand::Backup(args) => backup::run::<Config>(flags, args).await,
+            Errand::Restore(args) => recover::restore(flags, args).await,
+            Errand::Recover(args) => recover::recover(flags, args).await,
             Errand::Health(args) => health::run::<Config>(flags, args).await,
             Errand::MakeSecret(args) => make_secret::run(flags, args),
             Errand::Operator(command) => command.run(&Operator::new::<Config>(flags)?).await,
@@ -173,6 +180,9 @@ mod tests {
             "primary-svc stores move WH --to 3 --force --code-file c",
             "primary-svc stores cancel-move WH",
             "primary-svc stores moves --under-way",
+            "primary-svc restore FILE --yes",
+            "primary-svc recover --yes",
+            "primary-svc recover --end",
             "primary-svc copies set --site 3 --store A --store B",
         ] {
             if let Err(error) = parse(line) {

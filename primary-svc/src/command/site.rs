@@ -80,6 +80,7 @@ pub async fn add_site(
             let (new, authority) = (new.clone(), authority.clone());
             Box::pin(async move {
                 authority.require(tx).await?;
+                tx.refuse_while_gathering("a new site").await?;
                 check_satellite_id(new.sync_id, max_sync_id)?;
                 let defaults = NetworkDefaults::load(tx).await?;
                 if find_site(tx, new.sync_id).await?.is_some() {

@@ -9,6 +9,7 @@ use supplysync_node::cli::confirm::confirm;
 use supplysync_node::cli::flags::GlobalFlags;
 use supplysync_node::cli::output::Answer;
 use supplysync_node::cli::problem::Problem;
+use supplysync_node::cli::restore::{self, Restoring};
 use supplysync_node::cli::run;
 use supplysync_store::Store;
 
@@ -36,18 +37,6 @@ pub struct RecoverArgs {
     yes: bool,
 }
 
-/// What was put back.
-#[derive(Debug, Serialize)]
-struct RestoreView {
-    sync_id: u16,
-    name: String,
-    seq: u64,
-    /// Where the database is that was there before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kept: Option<PathBuf>,
-    allow_confirm: bool,
-}
-
 /// Which database goes on.
 #[derive(Debug, Serialize)]
 struct RecoverView {
@@ -57,24 +46,17 @@ struct RecoverView {
 
 /// Puts a backup back.
 pub async fn restore(flags: &GlobalFlags, args: RestoreArgs) -> Result<(), Problem> {
-    let config: Config = flags.settings()?;
-    if !args.yes {
-        let question = format!(
-            "The database in {} gives way to {}; it is kept beside it.",
-            config.data_dir.display(),
-            args.file.display()
-        );
-        confirm(&question, "--yes")?;
-    }
-    let database = config.database.store_config(&config.data_dir);
-    let done = Store::put_back(&database, &args.file, args.allow_confirm, run::store_deps()).await?;
-    flags.output().answer(&RestoreView {
-        sync_id: done.backup.identity.sync_id.get(),
-        name: done.backup.identity.site_name,
-        seq: done.backup.seq,
-        kept: done.kept,
+    let until = match args.allow_confirm {
+        true => "",
+        false => "\nUntil then no transaction can be confirmed (`restore --allow-confirm` lets them be).",
+    };
+    let restoring = Restoring {
+        file: &args.file,
         allow_confirm: args.allow_confirm,
-    })
+        agreed: args.yes,
+        next: &format!("{NEXT}{until}"),
+    };
+    restore::run::<Config>(flags, restoring).await
 }
 
 /// Declares that the present database goes on.
@@ -84,7 +66,7 @@ pub async fn recover(flags: &GlobalFlags, args: RecoverArgs) -> Result<(), Probl
         let question = "This database goes on, and any other of this site stops synchronising.";
         confirm(question, "--yes")?;
     }
-    let database = config.database.store_config(&config.data_dir);
+    let database = config.database.access(&config.data_dir)?;
     let store = Store::open(database, run::store_deps()).await?;
     // Its users were never stopped: nobody put it back with `restore`.
     let asked = store.ask_recovery(None, true).await;
@@ -99,23 +81,6 @@ pub async fn recover(flags: &GlobalFlags, args: RecoverArgs) -> Result<(), Probl
 
 const NEXT: &str = "Start the program: at its next session it takes back what the primary has of its stores; then what only this \
                     database has goes up, and what was changed on both is kept in quarantine.";
-
-impl Answer for RestoreView {
-    fn for_people(&self, _: Option<u16>) -> String {
-        let kept = match &self.kept {
-            Some(path) => format!("\nThe database that was there is {}.", path.display()),
-            None => String::new(),
-        };
-        let until = match self.allow_confirm {
-            true => "",
-            false => "\nUntil then no transaction can be confirmed (`restore --allow-confirm` lets them be).",
-        };
-        format!(
-            "Site {} ({}) is back as it was at seq {}.{kept}\n{NEXT}{until}",
-            self.sync_id, self.name, self.seq
-        )
-    }
-}
 
 impl Answer for RecoverView {
     fn for_people(&self, _: Option<u16>) -> String {

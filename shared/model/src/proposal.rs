@@ -61,6 +61,8 @@ pub enum SiteReport {
     Wish(CopyWish),
     /// This life of its database has taken back what the primary has of its stores.
     Recovered(Incarnation),
+    /// It has given back to this life of the primary's database all that came to it and may be lost there.
+    GivenBack(Incarnation),
 }
 
 /// What a report is about; a later report about the same replaces it.
@@ -76,6 +78,8 @@ pub enum ReportSubject {
     Wish(u64),
     /// A life of its database.
     Recovered(Incarnation),
+    /// A life of the primary's database.
+    GivenBack(Incarnation),
 }
 
 impl SiteReport {
@@ -87,6 +91,7 @@ impl SiteReport {
             SiteReport::Offer(offer) => ReportSubject::Offer(offer.id),
             SiteReport::Wish(wish) => ReportSubject::Wish(wish.version),
             SiteReport::Recovered(life) => ReportSubject::Recovered(*life),
+            SiteReport::GivenBack(life) => ReportSubject::GivenBack(*life),
         }
     }
 }

@@ -122,7 +122,10 @@ impl Store {
         };
         let now = deps.clock.now();
         let store = Store::open(restored, deps).await?;
-        let asked = store.ask_recovery(Some(backup.seq), confirms).await;
+        let asked = match backup.identity.sync_id.is_primary() {
+            true => store.begin_later_life(true).await.map(drop),
+            false => store.ask_recovery(Some(backup.seq), confirms).await,
+        };
         store.close().await;
         let _ = std::fs::remove_file(beside(&staged, "lock"));
         asked?;

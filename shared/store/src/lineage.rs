@@ -34,6 +34,16 @@ impl Queries {
         let Some(held) = held.filter(|held| held.seq > 0) else {
             return Ok(LineageVerdict::Known);
         };
+        if self.head.incarnation != Some(held.incarnation)
+            && let Some(life) = self.later_life().await?
+        {
+            // A person said that this database goes on. What of that life is here is told by where the peer stands then.
+            let before = held.incarnation.counter < life.began.incarnation.counter;
+            return Ok(match before && held.seq <= life.began.seq {
+                true => LineageVerdict::Known,
+                false => LineageVerdict::Broken,
+            });
+        }
         if self.head.incarnation != Some(held.incarnation) || held.seq > self.head.seq {
             return Ok(LineageVerdict::Broken);
         }

@@ -11,7 +11,8 @@ use supplysync_model::{Fault, FaultCode, Incarnation, Reason};
 use crate::connect::Pools;
 use crate::fault::database;
 use crate::{
-    NewIdentity, copies, dated, enrolment, moves, projection, proposal, raw, recovery, repair, schema,
+    NewIdentity, copies, dated, enrolment, later_life, moves, projection, proposal, raw, recovery, repair,
+    schema,
 };
 
 /// "Ssyn": SQLite's application_id of our files.
@@ -33,6 +34,7 @@ const MIGRATIONS: &[&[&str]] = &[
     copies::SCHEMA,
     recovery::SCHEMA,
     repair::SCHEMA,
+    later_life::SCHEMA,
 ];
 
 /// What a database holds.

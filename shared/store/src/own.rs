@@ -126,6 +126,10 @@ impl WriteTx {
     /// P1: the ownership that each channel is written under, or a refusal that names the owner.
     async fn epochs(&mut self, changes: &[OwnChange]) -> Result<HashMap<Channel, Epoch>, Fault> {
         let channels: HashSet<_> = changes.iter().map(|change| change.body.channel()).collect();
+        if self.sync_id().is_primary() && channels.iter().any(|channel| channel.store().is_some()) {
+            self.refuse_while_gathering("work in a store of this primary")
+                .await?;
+        }
         let assignments = self
             .assignments_now(channels.iter().filter_map(|channel| channel.store()))
             .await?;

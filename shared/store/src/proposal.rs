@@ -239,6 +239,7 @@ impl WriteTx {
                 ReportSubject::Offer(id) => self.resolve_quarantine(id.uuid(), HANDED_OVER).await?,
                 ReportSubject::Wish(version) => self.wish_noted(*version).await?,
                 ReportSubject::Recovered(life) => self.recovery_noted(*life).await?,
+                ReportSubject::GivenBack(life) => self.given_back_noted(*life).await?,
             }
         }
         Ok(())

@@ -13,7 +13,10 @@ impl Store {
         let read = self.read("read reports", |tx| {
             Box::pin(async move {
                 let recovery = tx.recovery().await?;
-                let concerned = tx.has_moves_here().await? || tx.has_reports().await? || recovery.is_some();
+                let concerned = tx.has_moves_here().await?
+                    || tx.has_reports().await?
+                    || recovery.is_some()
+                    || tx.is_giving_back().await?;
                 Ok((tx.push_channels().await?, concerned))
             })
         });
@@ -28,14 +31,19 @@ impl Store {
             let noted = noted.clone();
             Box::pin(async move {
                 tx.reports_noted(&noted).await?;
+                let given_back = tx.report_given_back().await?;
                 if tx.recovery_holding_back().await?.is_some() {
-                    // Nothing is said until this site has its own stores back.
+                    // Nothing else is said until this site has its own stores back.
                     return Ok(ReportsRead {
                         open: true,
+                        push: tx.push_channels().await?,
+                        reports: given_back.into_iter().collect(),
                         ..ReportsRead::default()
                     });
                 }
                 let mut read = tx.read_moves().await?;
+                read.open |= tx.is_giving_back().await?;
+                read.reports.extend(given_back);
                 read.reports
                     .extend(tx.recovered().await?.map(SiteReport::Recovered));
                 let answers = tx.unnoted_answers().await?.into_iter();
@@ -83,6 +91,7 @@ impl WriteTx {
             SiteReport::Offer(offer) => self.record_offer(peer, *offer).await?,
             SiteReport::Wish(wish) => self.record_wish(peer, wish).await?,
             SiteReport::Recovered(life) => self.record_recovered(peer, life).await?,
+            SiteReport::GivenBack(life) => self.record_given_back(peer, life).await?,
         }
         let seq = match self.head.seq {
             seq if seq == before => 0,

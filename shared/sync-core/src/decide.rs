@@ -1,6 +1,8 @@
 //! Whether a change is applied, a duplicate, or quarantined: pure, called by the store inside its transaction.
 
-use supplysync_model::{Assignment, AssignmentState, Channel, Epoch, Reason, Record, RecordKey, SyncId};
+use std::cmp::Ordering;
+
+use supplysync_model::{Assignment, AssignmentState, Channel, Epoch, Reason, Record, RecordKey, Seq, SyncId};
 
 /// What to do with an incoming record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,81 @@ pub fn decide_push(
         Some(held) if held > version(incoming) => Verdict::Duplicate,
         Some(held) if held == version(incoming) => Verdict::Quarantine(Reason::FORKED_VERSION),
         _ => Verdict::Apply,
+    }
+}
+
+/// How the primary stands to what is given back to a later life of its database (DESIGN 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivingBack {
+    /// The counter of the primary's present life.
+    pub life: u32,
+    /// What of its own feed was certainly not lost: up to this version.
+    pub kept: (Epoch, Seq),
+    /// Whether the site that sends has not given back everything yet; what came to it from others counts only then.
+    pub open: bool,
+}
+
+/// The verdict on a record that the site `from` pushes to a primary that was put back: its own work as ever, and what came
+/// to it from others. Of that the latest version counts, whoever brings it, because each was written by its owner.
+pub fn decide_give_back(
+    existing: Option<&Record>,
+    incoming: &Record,
+    from: SyncId,
+    assignment: Option<&Assignment>,
+    giving: &GivingBack,
+) -> Verdict {
+    if existing.is_some_and(|held| held.hash == incoming.hash && held.channel == incoming.channel) {
+        return Verdict::Duplicate;
+    }
+    if !incoming.channel.admits(incoming.key.kind) || existing.is_some_and(|e| e.channel != incoming.channel)
+    {
+        return Verdict::Quarantine(Reason::WRONG_CHANNEL);
+    }
+    let Some(store) = incoming.channel.store() else {
+        return match giving.open {
+            false => Verdict::Quarantine(Reason::MASTER_DATA_IS_PRIMARY_ONLY),
+            true if !incoming.origin_site.is_primary() => Verdict::Quarantine(Reason::NOT_OWNER),
+            true => latest(existing, incoming, giving),
+        };
+    };
+    let Some(assignment) = assignment.filter(|assignment| assignment.store == store) else {
+        return Verdict::Quarantine(Reason::STORE_NOT_ASSIGNED);
+    };
+    let present = incoming.origin_site == from && incoming.epoch == assignment.epoch;
+    if present {
+        return decide_push(existing, incoming, from, Some(assignment));
+    }
+    // What it wrote too late in a store that went elsewhere it pushes when it has given back the rest.
+    if assignment.site != from && !giving.open {
+        return Verdict::Quarantine(Reason::STORE_NOT_ACTIVE_HERE);
+    }
+    // Once all has been said anew, the primary takes nothing into its own stores any more; and into those of a site what that
+    // had before then, unless the store has moved since.
+    let renewed = assignment.epoch.incarnation >= giving.life;
+    let closed = renewed && (assignment.site.is_primary() || assignment.hand_over.is_some());
+    match latest(existing, incoming, giving) {
+        Verdict::Apply if closed || incoming.epoch > assignment.epoch => {
+            Verdict::Quarantine(Reason::STALE_EPOCH)
+        }
+        verdict => verdict,
+    }
+}
+
+/// The later version stays. What was written in the present life stands beside what was lost, but for what that was made on.
+fn latest(existing: Option<&Record>, incoming: &Record, giving: &GivingBack) -> Verdict {
+    let Some(existing) = existing else {
+        return Verdict::Apply;
+    };
+    match version(existing).cmp(&version(incoming)) {
+        Ordering::Less => Verdict::Apply,
+        Ordering::Equal => Verdict::Quarantine(Reason::FORKED_VERSION),
+        Ordering::Greater => {
+            let apart = existing.epoch.incarnation >= giving.life && version(incoming) > giving.kept;
+            match apart && incoming.epoch.incarnation < giving.life {
+                true => Verdict::Quarantine(Reason::FORKED_VERSION),
+                false => Verdict::Duplicate,
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use supplysync_model::{
     Timestamp,
 };
 
-use crate::{Cursor, Hello, Page, Part, Refusal, Refused, ReportNoted, Served};
+use crate::{Cursor, Hello, Page, Part, PrimaryLife, Refusal, Refused, ReportNoted, Served};
 
 /// Numbers the operations of one session; a completion with an old number is ignored.
 pub type OpId = u64;
@@ -115,8 +115,12 @@ pub struct PeerState {
     pub cursors: Vec<(Channel, Cursor)>,
     /// What to serve it.
     pub serve: Vec<Served>,
-    /// What our chain says of the checkpoint that it holds of our feed.
+    /// What our chain, and those of our former lives, say of the checkpoint that it holds of our feed.
     pub lineage: LineageVerdict,
+    /// The life of our own database, and how the site stands to it, unless it is the first.
+    pub life: Option<PrimaryLife>,
+    /// Where it stands in our channels, if it heard of a past of ours that is lost, and so stands not where it says.
+    pub stands: Option<Vec<(Channel, Cursor)>>,
     /// Differences between what it says of itself and what we expect.
     pub mismatches: Vec<String>,
     /// A fault that ends the session at once, such as a site that is not registered.
@@ -155,9 +159,16 @@ pub enum Input<M> {
     /// This site's feed moved.
     HeadMoved,
     /// The peer's state, after [`Effect::OpenPeer`] (primary only).
-    PeerOpened(OpId, PeerState),
+    PeerOpened(OpId, Box<PeerState>),
     /// What our chain says, after [`Effect::CheckLineage`] (satellite only).
     LineageChecked(OpId, LineageVerdict),
+    /// The primary's life is stored, after [`Effect::MeetLife`] (satellite only).
+    LifeMet {
+        /// The operation.
+        op: OpId,
+        /// The channels to push now, in rank order.
+        push: Vec<Channel>,
+    },
     /// The incarnation is stored (satellite only); where the new life begins, if it goes on a feed that was.
     IncarnationAdopted(OpId, Option<Checkpoint>),
     /// The lease is ours (primary only).
@@ -182,6 +193,8 @@ pub enum Input<M> {
         serve: Vec<Served>,
         /// To push, on the satellite.
         push: Vec<Channel>,
+        /// Whether sites still give back what the primary may have lost (primary).
+        gathering: bool,
     },
     /// A newer session has the lease.
     Fenced,
@@ -198,6 +211,18 @@ pub enum Effect<M> {
     OpenPeer(OpId, Hello),
     /// Look the primary's checkpoint of our feed up in our chain (satellite only).
     CheckLineage(OpId, Option<Checkpoint>),
+    /// Store the life that the primary's database has now, and where both ends stand in each other's channels: what a
+    /// former life acknowledged and sent says little of this one (satellite only).
+    MeetLife {
+        /// The operation.
+        op: OpId,
+        /// The life.
+        life: PrimaryLife,
+        /// Where the primary stands in our channels.
+        pushed: Vec<(Channel, Cursor)>,
+        /// Where we stand in its own, if not where we thought.
+        stands: Option<Vec<(Channel, Cursor)>>,
+    },
     /// Store the incarnation that the primary assigned (satellite only). With a seq: begin a new life of this database
     /// beyond it, and see that everything goes up that the primary may not know.
     AdoptIncarnation(OpId, Incarnation, Option<Seq>),

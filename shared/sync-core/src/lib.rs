@@ -19,7 +19,8 @@ pub use backoff::full_jitter;
 pub use chain::{Salt, extend_chain};
 pub use cursor::Cursor;
 pub use decide::{
-    Refusal, Tenure, Verdict, decide_pull, decide_push, decide_repair, may_write, tenure_matters,
+    GivingBack, Refusal, Tenure, Verdict, decide_give_back, decide_pull, decide_push, decide_repair,
+    may_write, tenure_matters,
 };
 pub use effect::{
     ApplyOutcome, ApplyRequest, CloseReason, Comparison, Direction, Effect, Input, LineageVerdict, OpId,
@@ -27,11 +28,13 @@ pub use effect::{
 };
 pub use hash::{BUCKETS, body_hash, bucket_of, record_hash, seal};
 pub use message::{
-    Ack, ChannelAck, Hello, PrimaryMessage, Refused, ReportNoted, SatelliteMessage, Served, Welcome,
+    Ack, ChannelAck, Hello, PrimaryLife, PrimaryMessage, Refused, ReportNoted, SatelliteMessage, Served,
+    Welcome,
 };
 pub use part::{Batch, OwnerProof, Page, Part};
 pub use recovery::{LeftOver, OwnRecord, Reunion, Reunited, is_own_work};
 pub use session::{Mode, SessionLimits, primary, satellite};
 pub use store_move::{
     LoadFacts, MoveFacts, MoveWait, OwnSide, announced, answer, begun, called_off, judge_load, judge_move,
+    renewed,
 };

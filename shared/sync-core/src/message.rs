@@ -45,6 +45,17 @@ pub struct Served {
     pub start: Option<Seq>,
 }
 
+/// A later life of the primary's database than its first: the lost one's satellites give back what they have of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrimaryLife {
+    /// Where it began: beyond every seq of the lives before.
+    pub began: Checkpoint,
+    /// Sites still give back what the primary may have lost; until they have, nobody pushes the work of its stores.
+    pub gathering: bool,
+    /// Whether this site has given back everything.
+    pub given_back: bool,
+}
+
 /// The primary's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcome {
@@ -64,6 +75,11 @@ pub struct Welcome {
     pub cursors: Vec<(Channel, Cursor)>,
     /// What the satellite will be sent.
     pub serve: Vec<Served>,
+    /// The life of the primary's database, unless it is the first.
+    pub life: Option<PrimaryLife>,
+    /// Where the satellite stands in the primary's channels, where it heard of a past that is lost: what is not named is
+    /// loaded afresh.
+    pub stands: Option<Vec<(Channel, Cursor)>>,
     /// Where what the satellite says of itself differs from what the primary expects, in words.
     pub mismatches: Vec<String>,
 }

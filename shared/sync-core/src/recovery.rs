@@ -58,6 +58,14 @@ pub enum LeftOver {
 }
 
 impl Reunion<'_> {
+    /// Whether a record was written under the ownership that there is, or before a primary that was put back gave it another
+    /// number.
+    fn is_present(&self, record: &Record) -> bool {
+        let now = self.assignment;
+        let before = record.epoch.incarnation < now.epoch.incarnation;
+        record.epoch == now.epoch || now.hand_over.is_none() && before
+    }
+
     /// Whether the primary may not know a record: this site wrote it, here, beyond where its new life began.
     fn is_unknown_work(&self, own: OwnRecord<'_>) -> bool {
         is_own_work(self.site, own.record, own.seq) && own.seq > self.began
@@ -75,7 +83,7 @@ impl Reunion<'_> {
         if ours.hash == theirs.hash {
             return Reunited::Same;
         }
-        let present = ours.epoch == self.assignment.epoch;
+        let present = self.is_present(ours);
         if !self.is_unknown_work(own) {
             let newer = is_own_work(self.site, ours, own.seq)
                 && (ours.epoch, ours.revision) > (theirs.epoch, theirs.revision);
@@ -105,7 +113,7 @@ impl Reunion<'_> {
 
     /// What becomes of a record that the primary neither has nor knows as deleted.
     pub fn left_over(&self, own: OwnRecord<'_>) -> LeftOver {
-        let present = own.record.epoch == self.assignment.epoch;
+        let present = self.is_present(own.record);
         match own.record.origin_site == self.site {
             true if !present => LeftOver::Aside(Reason::STALE_EPOCH),
             true if self.is_unknown_work(own) => LeftOver::Kept,

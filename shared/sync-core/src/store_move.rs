@@ -90,6 +90,20 @@ pub fn called_off(present: &Assignment) -> Assignment {
     }
 }
 
+/// The assignment with which a primary that was put back says anew where a store is active, once its sites have given back
+/// what they know: it stands above whatever was said in a life that is lost. A move under way is off.
+pub fn renewed(present: &Assignment, incarnation: u32) -> Assignment {
+    Assignment {
+        epoch: Epoch {
+            incarnation,
+            counter: present.epoch.counter + 1,
+        },
+        // Whoever has the store has written in it, or could have: what came with it is there.
+        hand_over: None,
+        ..called_off(present)
+    }
+}
+
 /// Whether the store may be handed over now; if so its assignment, which names what was handed over. `incarnation`
 /// and `seq` are the primary's.
 pub fn judge_move(

@@ -12,8 +12,8 @@ use supplysync_model::{
 use supplysync_node::session::Packing;
 use supplysync_node::session::wire::{self, Frame};
 use supplysync_sync_core::{
-    Ack, ChannelAck, Cursor, Hello, PrimaryMessage, Refusal, Refused, ReportNoted, SatelliteMessage, Served,
-    Welcome,
+    Ack, ChannelAck, Cursor, Hello, PrimaryLife, PrimaryMessage, Refusal, Refused, ReportNoted,
+    SatelliteMessage, Served, Welcome,
 };
 
 use crate::{Target, batch_payload, sample};
@@ -97,6 +97,12 @@ fn primary_keeps_limits(message: &PrimaryMessage) {
             name(&welcome.software_version);
             welcome.mismatches.iter().for_each(|mismatch| words(mismatch));
             cursors(&welcome.cursors);
+            if let Some(stands) = &welcome.stands {
+                cursors(stands);
+            }
+            if let Some(life) = welcome.life {
+                seq(life.began.seq);
+            }
             distinct(welcome.serve.iter().map(|served| served.channel));
         }
         PrimaryMessage::Refused(refused) => {
@@ -134,7 +140,7 @@ fn report_keeps_limits(report: &SiteReport) {
             assert!(wish.stores.len() <= 10_000);
             assert!(wish.stores.is_sorted_by(|a, b| a < b));
         }
-        SiteReport::Recovered(_) => {}
+        SiteReport::Recovered(_) | SiteReport::GivenBack(_) => {}
     }
 }
 
@@ -229,6 +235,7 @@ fn satellite_messages() -> Vec<SatelliteMessage> {
             stores: vec![sample::id(4), sample::id(5)],
         }),
         SiteReport::Recovered(sample::incarnation()),
+        SiteReport::GivenBack(sample::incarnation()),
     ];
     let hello = Hello {
         protocol_min: 1,
@@ -276,6 +283,7 @@ fn primary_messages() -> Vec<PrimaryMessage> {
         ReportSubject::Offer(sample::id::<RecordId>(31)),
         ReportSubject::Wish(3),
         ReportSubject::Recovered(sample::incarnation()),
+        ReportSubject::GivenBack(sample::incarnation()),
     ];
     let welcome = Welcome {
         protocol: 1,
@@ -286,6 +294,12 @@ fn primary_messages() -> Vec<PrimaryMessage> {
         checkpoint: Some(sample::checkpoint()),
         cursors: all_cursors(),
         serve: serve.clone(),
+        life: Some(PrimaryLife {
+            began: sample::checkpoint(),
+            gathering: true,
+            given_back: false,
+        }),
+        stands: Some(all_cursors()),
         mismatches: vec!["the name of the site differs".into()],
     };
     let mut messages = vec![

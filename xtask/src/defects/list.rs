@@ -127,6 +127,14 @@ pub const DEFECTS: &[Defect] = defects! {
         "self.peers.remove(&site);" => "";
     "where a removed site handed stores over is known on": "simulator/store/roster.rs",
         "self.handed.retain(|_, (from, _)| *from != site);" => "";
+    "a primary that was put back sends before it is given back what it lost": "session/primary.rs",
+        "self.is_given_back = guest.state.life.is_none_or(|life| life.given_back);" => "self.is_given_back = true;";
+    "what is newer is not taken back": "decide.rs",
+        "Ordering::Less => Verdict::Apply," => "Ordering::Less => Verdict::Duplicate,";
+    "nothing is given back": "simulator/store/life.rs",
+        "true => held.seq <= met.head && (!own || self.was_taken(held))," => "true => false,";
+    "assignments are not said anew": "simulator/store/life.rs",
+        "self.assign(&renewed(&assignment, counter), hashes)?;" => "";
     "a report is stored without the lease": "simulator/store/moves.rs",
         "        self.check_lease(peer, lease)?;\n        let subject = report.subject();" => "        let subject = report.subject();";
 };

@@ -20,6 +20,7 @@ mod quarantine;
 mod rebuild;
 mod refusal;
 mod report;
+pub mod restore;
 pub mod run;
 pub mod secret;
 pub mod settings;

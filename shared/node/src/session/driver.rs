@@ -95,7 +95,7 @@ struct Running<M: Machine> {
     beginnings: watch::Receiver<BTreeMap<SyncId, u64>>,
     /// How often this site's session had been asked to begin again when it began.
     begun: u64,
-    routed: Option<Vec<Channel>>,
+    routed: Option<(Vec<Channel>, bool)>,
     leased: bool,
     looking: bool,
     next_head: Instant,
@@ -289,7 +289,7 @@ impl<M: Machine> Running<M> {
         match looked {
             Ok((_, false)) => Event::Input(Input::Fenced),
             Ok((routing, true)) => {
-                let channels = routing.channels();
+                let channels = (routing.channels(), routing.gathering);
                 if self.routed.as_ref() == Some(&channels) && !routing.to_tell {
                     return Event::Nothing;
                 }
@@ -297,6 +297,7 @@ impl<M: Machine> Running<M> {
                 Event::Input(Input::SettingsChanged {
                     serve: routing.serve,
                     push: routing.push,
+                    gathering: routing.gathering,
                 })
             }
             Err(fault) => {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use supplysync_model::{Fault, FaultCode, SyncId};
 use supplysync_store::Store;
-use supplysync_sync_core::{ApplyRequest, Direction, Effect, Input, OpId, PageRequest};
+use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Effect, Input, OpId, PageRequest};
 
 use crate::recovery;
 
@@ -25,6 +25,11 @@ pub(super) struct Operations {
 pub(super) enum Work {
     OpenPeer(supplysync_sync_core::Hello),
     CheckLineage(Option<supplysync_model::Checkpoint>),
+    MeetLife {
+        life: supplysync_sync_core::PrimaryLife,
+        pushed: Vec<(supplysync_model::Channel, Cursor)>,
+        stands: Option<Vec<(supplysync_model::Channel, Cursor)>>,
+    },
     Adopt(supplysync_model::Incarnation, Option<supplysync_model::Seq>),
     GrantLease(
         supplysync_model::Incarnation,
@@ -47,6 +52,12 @@ pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
     Ok(match effect {
         Effect::OpenPeer(op, hello) => (op, Work::OpenPeer(hello)),
         Effect::CheckLineage(op, checkpoint) => (op, Work::CheckLineage(checkpoint)),
+        Effect::MeetLife {
+            op,
+            life,
+            pushed,
+            stands,
+        } => (op, Work::MeetLife { life, pushed, stands }),
         Effect::AdoptIncarnation(op, incarnation, resume) => (op, Work::Adopt(incarnation, resume)),
         Effect::GrantLease(op, incarnation, begins) => (op, Work::GrantLease(incarnation, begins)),
         Effect::ReadPage(op, request) => (op, Work::Read(request)),
@@ -87,8 +98,12 @@ impl Operations {
     async fn attempt<M>(self, op: OpId, work: Work) -> Result<Input<M>, Fault> {
         let store = &self.store;
         Ok(match work {
-            Work::OpenPeer(hello) => Input::PeerOpened(op, store.open_peer(&hello).await?),
+            Work::OpenPeer(hello) => Input::PeerOpened(op, Box::new(store.open_peer(&hello).await?)),
             Work::CheckLineage(held) => Input::LineageChecked(op, store.check_lineage(held).await?),
+            Work::MeetLife { life, pushed, stands } => {
+                let push = store.meet_life(life, pushed, stands).await?;
+                Input::LifeMet { op, push }
+            }
             Work::Adopt(incarnation, None) => {
                 store.adopt_incarnation(incarnation).await?;
                 Input::IncarnationAdopted(op, None)
@@ -133,6 +148,7 @@ impl Work {
         match self {
             Work::OpenPeer(_) => "open peer",
             Work::CheckLineage(_) => "check lineage",
+            Work::MeetLife { .. } => "meet the primary's life",
             Work::Adopt(..) => "adopt incarnation",
             Work::GrantLease(..) => "grant lease",
             Work::Read(request) => match request.direction {

@@ -30,6 +30,8 @@ pub(super) struct Routing {
     pub(super) push: Vec<Channel>,
     /// Whether there is something to tell beside records.
     pub(super) to_tell: bool,
+    /// Whether sites still give back what may be lost here (primary).
+    pub(super) gathering: bool,
 }
 
 impl Routing {
@@ -75,9 +77,13 @@ impl Machine for primary::Session {
 
     fn routing(store: Store, peer: SyncId) -> BoxFuture<'static, Result<Routing, Fault>> {
         Box::pin(async move {
-            let serve = store.served_channels(peer).await?;
+            let read = store.read("what to serve", move |tx| {
+                Box::pin(async move { Ok((tx.served_channels(peer).await?, tx.is_gathering().await?)) })
+            });
+            let (serve, gathering) = read.await?;
             Ok(Routing {
                 serve,
+                gathering,
                 ..Routing::default()
             })
         })

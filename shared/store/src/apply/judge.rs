@@ -6,7 +6,7 @@ use bytes::Bytes;
 use supplysync_model::{Assignment, Channel, Fault, Reason, Record, RecordKey, StoreId, SyncId};
 use supplysync_record_codec::{CodecError, RecordBody};
 use supplysync_sync_core::{
-    ApplyRequest, Cursor, Direction, Part, Verdict, decide_pull, decide_push, decide_repair,
+    ApplyRequest, Cursor, Direction, Part, Verdict, decide_give_back, decide_pull, decide_push, decide_repair,
 };
 
 use super::Decoded;
@@ -24,6 +24,8 @@ pub(super) struct Judged<'a> {
     pub local: Vec<LocalWork>,
     /// How many are there already.
     pub duplicates: u64,
+    /// Where stores are active by what is given back to a primary that was put back.
+    pub adopted: Vec<Assignment>,
 }
 
 /// Work of this site in the way of what its owner sends, and why it can't stay.
@@ -58,12 +60,23 @@ impl WriteTx {
             refused: Vec::new(),
             local: Vec::new(),
             duplicates: 0,
+            adopted: Vec::new(),
         };
         let here = self.sync_id();
+        let giving = match request.direction {
+            Direction::Push => self.giving_back(request.peer).await?,
+            Direction::Pull => None,
+        };
+        // What a batch gives back of where stores are active holds for what comes behind it.
+        let mut assignments = assignments.clone();
         let mut replaced = Vec::new();
         for (part, bodies) in request.parts.iter().zip(&batch.bodies) {
-            let assignment = part.channel.store().and_then(|store| assignments.get(&store));
-            if is_own(request, here, assignment) {
+            let assignment = part
+                .channel
+                .store()
+                .and_then(|store| assignments.get(&store))
+                .cloned();
+            if is_own(request, here, assignment.as_ref()) {
                 if !recovering {
                     judged.duplicates += part.records.len() as u64;
                 }
@@ -73,8 +86,14 @@ impl WriteTx {
                 let old = held.get(&record.key);
                 let existing =
                     old.and_then(|old| Some(without_body(record.key, old, *channels.get(&old.channel)?)));
-                let decide = rule(request.direction, part);
-                match verdict(decide, request.peer, record, body, existing.as_ref(), assignment) {
+                let assignment = assignment.as_ref();
+                let decided = match (&giving, part.from) {
+                    (Some(giving), Some(Cursor::Following { .. })) => {
+                        decide_give_back(existing.as_ref(), record, request.peer, assignment, giving)
+                    }
+                    _ => rule(request.direction, part)(existing.as_ref(), record, request.peer, assignment),
+                };
+                match readable(decided, body) {
                     Verdict::Duplicate => judged.duplicates += 1,
                     Verdict::Quarantine(reason) => {
                         judged.refused.push(Aside {
@@ -84,9 +103,12 @@ impl WriteTx {
                         });
                     }
                     Verdict::Apply => {
-                        judged
-                            .apply
-                            .push((record, body.as_ref().ok().and_then(Option::as_ref)));
+                        let body = body.as_ref().ok().and_then(Option::as_ref);
+                        if let (Some(_), Some(RecordBody::Assignment(now))) = (&giving, body) {
+                            assignments.insert(now.store, now.clone());
+                            judged.adopted.push(now.clone());
+                        }
+                        judged.apply.push((record, body));
                         replaced.extend(old.map(|old| (record.key, *old)));
                     }
                 }
@@ -140,17 +162,10 @@ pub(super) fn is_own(request: &ApplyRequest, here: SyncId, assignment: Option<&A
 
 /// Whether the sender's total of a channel says something of ours: not on a push of a site that does not have the
 /// store (any more).
-pub(super) fn is_comparable(
-    request: &ApplyRequest,
-    here: SyncId,
-    channel: Channel,
-    assignment: Option<&Assignment>,
-) -> bool {
+pub(super) fn is_comparable(request: &ApplyRequest, here: SyncId, assignment: Option<&Assignment>) -> bool {
     match request.direction {
         Direction::Pull => !is_own(request, here, assignment),
-        Direction::Push => {
-            channel.store().is_none() || assignment.is_some_and(|assignment| assignment.site == request.peer)
-        }
+        Direction::Push => assignment.is_some_and(|assignment| assignment.site == request.peer),
     }
 }
 
@@ -165,15 +180,9 @@ fn rule(direction: Direction, part: &Part) -> Decide {
     }
 }
 
-fn verdict(
-    decide: Decide,
-    from: SyncId,
-    record: &Record,
-    body: &Result<Option<RecordBody>, CodecError>,
-    existing: Option<&Record>,
-    assignment: Option<&Assignment>,
-) -> Verdict {
-    match decide(existing, record, from, assignment) {
+/// What can't be read is not applied.
+fn readable(decided: Verdict, body: &Result<Option<RecordBody>, CodecError>) -> Verdict {
+    match decided {
         Verdict::Apply if body.is_err() => Verdict::Quarantine(Reason::MALFORMED_RECORD),
         other => other,
     }

@@ -45,7 +45,7 @@ impl WriteTx {
     async fn apply(&mut self, batch: &Decoded) -> Result<ApplyOutcome, Fault> {
         let request = &batch.request;
         self.check_lease(request.peer, request.lease).await?;
-        let (assignments, moved) = self.assignments_of(batch).await?;
+        let (mut assignments, mut moved) = self.assignments_of(batch).await?;
         let positions = self.positions(request, &assignments).await?;
         let held = self.held_before(request).await?;
         let recovery = self.recovery_of(request).await?;
@@ -56,7 +56,9 @@ impl WriteTx {
             mut refused,
             mut local,
             mut duplicates,
+            adopted,
         } = judged.await?;
+        moved.extend(self.adopt(&adopted, &mut assignments).await?);
         let mut renew = Vec::new();
         if let Some(recovery) = &recovery {
             let back = self.take_back(batch, &assignments, &held, recovery).await?;
@@ -142,6 +144,20 @@ impl WriteTx {
         moved.iter().for_each(|(before, _)| self.stood.learn(before));
         assignments.extend(news.into_iter().map(|now| (now.store, now.clone())));
         Ok((assignments, moved))
+    }
+
+    /// What is given back of where stores are active holds from now on; before and after.
+    async fn adopt(
+        &self,
+        news: &[Assignment],
+        assignments: &mut BTreeMap<StoreId, Assignment>,
+    ) -> Result<Vec<(Assignment, Assignment)>, Fault> {
+        let before = self.assignments_now(news.iter().map(|now| now.store)).await?;
+        assignments.extend(news.iter().map(|now| (now.store, now.clone())));
+        let moved = news
+            .iter()
+            .filter_map(|now| Some((before.get(&now.store)?.clone(), now.clone())));
+        Ok(moved.collect())
     }
 
     async fn held_before(&self, request: &ApplyRequest) -> Result<HashMap<RecordKey, Held>, Fault> {

@@ -38,7 +38,7 @@ impl WriteTx {
             let assignment = part.channel.store().and_then(|store| assignments.get(&store));
             let stray = request.direction == Direction::Push
                 && matches!(here, Some(Cursor::Loading { .. }))
-                && !is_comparable(request, self.sync_id(), part.channel, assignment);
+                && !is_comparable(request, self.sync_id(), assignment);
             if stray {
                 return Err(violation(format!(
                     "{} is not active on site {} any more: what it was asked for is called off, and the session \
@@ -73,7 +73,7 @@ impl WriteTx {
             let ours = self.channel_digest(number).await?;
             let aside: Aside = asides.get(&(number, request.peer)).copied().unwrap_or_default();
             let assignment = part.channel.store().and_then(|store| assignments.get(&store));
-            let comparable = is_comparable(request, self.sync_id(), part.channel, assignment);
+            let comparable = is_comparable(request, self.sync_id(), assignment);
             let compared = match part.digest.filter(|_| comparable) {
                 Some(theirs) => Some(self.compare(request, part.channel, number, theirs, ours).await?),
                 None => None,

@@ -30,7 +30,11 @@ pub(super) struct OpenMove {
 impl WriteTx {
     /// Hands over every store of which nothing is missing any more.
     pub(crate) async fn advance_moves(&mut self) -> Result<(), Fault> {
-        for open in self.open_moves().await? {
+        let under_way = self.open_moves().await?;
+        if under_way.is_empty() || self.is_gathering().await? {
+            return Ok(());
+        }
+        for open in under_way {
             let Some(present) = self.assignment(open.store).await? else {
                 continue;
             };
@@ -66,8 +70,18 @@ impl WriteTx {
             direction_number(Direction::Push)
         );
         let [stock, history] = Channel::of_store(store).map(|channel| channel.to_string());
-        let values = vec![i32::from(site.get()).into(), stock.into(), history.into()];
-        self.conn().execute(sql, values).await.map(drop)
+        let values = || {
+            vec![
+                i32::from(site.get()).into(),
+                stock.clone().into(),
+                history.clone().into(),
+            ]
+        };
+        self.conn().execute(sql, values()).await?;
+        // Nor does what the site was refused then say anything of what it has now.
+        let sql = "UPDATE quarantine SET former = TRUE WHERE from_site = $1 AND resolved_at IS NULL AND channel IN \
+                   (SELECT number FROM channel WHERE name IN ($2, $3))";
+        self.conn().execute(sql, values()).await.map(drop)
     }
 }
 

@@ -30,6 +30,7 @@ impl WriteTx {
     /// `MOVE_NOT_POSSIBLE` when the store is active nowhere, is there already, or is on its way elsewhere.
     pub async fn begin_move(&mut self, order: MoveOrder) -> Result<Assignment, Fault> {
         let MoveOrder { store, to, forced } = order;
+        self.refuse_while_gathering("a move").await?;
         let present = self.assignment(store).await?;
         let present = present.ok_or_else(|| not_possible("it is active nowhere: assign it instead"))?;
         let loads = self.loads(store).await?;
@@ -96,6 +97,7 @@ impl WriteTx {
     /// # Errors
     /// `NO_MOVE_UNDER_WAY`.
     pub async fn cancel_move(&mut self, store: StoreId) -> Result<Assignment, Fault> {
+        self.refuse_while_gathering("the end of a move").await?;
         let present = self.assignment(store).await?;
         let loads = self.loads(store).await?.is_some();
         let moving = present.filter(|now| loads || now.state != AssignmentState::Active);

@@ -26,7 +26,7 @@ pub enum MoveState {
 
 impl MoveState {
     /// As `store_move.outcome` has it.
-    pub(super) fn number(self) -> Option<i32> {
+    pub(crate) fn number(self) -> Option<i32> {
         match self {
             MoveState::UnderWay => None,
             MoveState::Moved => Some(0),

@@ -59,6 +59,11 @@ impl Queries {
         let Some(given) = assignment.hand_over.filter(|_| assignment.site != self.sync_id()) else {
             return Ok(None);
         };
+        // What was handed over in a former life of the primary's database it may have lost.
+        let met = self.met_life().await?;
+        if met.is_some_and(|met| assignment.epoch.incarnation < met.life.counter) {
+            return Ok(None);
+        }
         let equal = self.holds(channel, given.totals.of(channel)).await?;
         Ok(equal.then_some(given.seq))
     }

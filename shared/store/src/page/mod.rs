@@ -7,6 +7,7 @@ use futures::FutureExt;
 use supplysync_model::{Channel, Fault, FaultCode, Reason, Seq};
 use supplysync_sync_core::{Cursor, Direction, Page, PageRequest, Part};
 
+use crate::later_life::Upward;
 use crate::{Queries, Store};
 use scan::{Room, Slice};
 
@@ -26,6 +27,8 @@ impl Store {
 struct Source {
     number: Option<i32>,
     direction: Direction,
+    /// Which of them go, of a push that follows.
+    upward: Upward,
 }
 
 impl Queries {
@@ -34,6 +37,10 @@ impl Queries {
         let head = self.head.checkpoint().ok_or_else(no_incarnation)?;
         let asked: Vec<_> = request.channels.iter().map(|(channel, _)| *channel).collect();
         let totals = self.channel_totals(&asked).await?;
+        let upward = match request.direction {
+            Direction::Push => self.upward(&request.channels).await?,
+            Direction::Pull => Default::default(),
+        };
         let mut room = Room::new(request.max_records, request.max_bytes);
         let mut parts = Vec::with_capacity(asked.len());
         for (channel, from) in &request.channels {
@@ -41,6 +48,7 @@ impl Queries {
             let source = Source {
                 number,
                 direction: request.direction,
+                upward: upward.get(channel).copied().unwrap_or(Upward::Own),
             };
             let Some(part) = self.part(*channel, *from, source, &mut room).await? else {
                 break;

@@ -11,6 +11,7 @@ use crate::held::record_id;
 use crate::projection::{RECORD_COLUMNS, stored_record};
 
 use super::Source;
+use crate::later_life::Upward;
 
 /// What may still go into the page.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub(super) struct Slice {
 }
 
 impl Queries {
-    /// Records after `seq`, in seq order. What is pushed is this site's own only.
+    /// Records after `seq`, in seq order. What is pushed is this site's own, unless the primary may have lost more.
     pub(super) async fn following(&self, source: Source, seq: Seq, room: &mut Room) -> Result<Slice, Fault> {
         let Some(number) = source.number.filter(|_| seq < self.head.seq) else {
             return Ok(Slice::default());
@@ -61,8 +62,22 @@ impl Queries {
         let mut values = vec![number.into(), (seq as i64).into()];
         if source.direction == Direction::Push {
             // What came back from the primary keeps the number that it was written with.
-            bounds.push_str(" AND r.origin_site = $3 AND r.revision = r.seq");
-            values.push(i32::from(self.sync_id().get()).into());
+            let own = "r.origin_site = $3 AND r.revision = r.seq";
+            match source.upward {
+                Upward::Whole => {}
+                Upward::Own => {
+                    bounds.push_str(&format!(" AND {own}"));
+                    values.push(i32::from(self.sync_id().get()).into());
+                }
+                Upward::Back { through, taken } => {
+                    let refused = "EXISTS (SELECT 1 FROM refused_work w WHERE w.kind = r.kind AND w.id = r.id AND w.seq = r.seq)";
+                    bounds.push_str(&format!(
+                        " AND r.seq <= $4 AND (NOT ({own}) OR r.seq <= $5 AND NOT {refused})"
+                    ));
+                    let here = i32::from(self.sync_id().get());
+                    values.extend([here.into(), (through as i64).into(), (taken as i64).into()]);
+                }
+            }
         }
         let (last, rest) = self.fitting(&bounds, "r.seq", &values, room).await?;
         let Some(last) = last else {

@@ -100,19 +100,24 @@ impl Queries {
 impl WriteTx {
     async fn record_ack(&mut self, peer: SyncId, lease: Option<u64>, ack: &Ack) -> Result<(), Fault> {
         self.check_lease(peer, lease).await?;
-        let mut numbers = Vec::with_capacity(ack.channels.len());
-        for acked in &ack.channels {
+        let channels = match self.sending() {
+            Direction::Push => {
+                self.note_refused(ack).await?;
+                self.note_given(ack).await?
+            }
+            Direction::Pull => ack.channels.iter().collect(),
+        };
+        let mut numbers = Vec::with_capacity(channels.len());
+        for acked in &channels {
             numbers.push(self.number_channel(acked.channel).await?);
         }
-        let closing = ack
-            .channels
+        let closing = channels
             .iter()
             .zip(&numbers)
             .filter(|(acked, _)| acked.digest.is_some());
         let closing: Vec<_> = closing.map(|(_, number)| *number).collect();
         let ours = self.ours(&closing).await?;
-        let progress: Vec<_> = ack
-            .channels
+        let progress: Vec<_> = channels
             .iter()
             .zip(numbers)
             .map(|(acked, number)| Progress {

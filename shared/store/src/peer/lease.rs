@@ -103,8 +103,18 @@ impl WriteTx {
         let row = self.conn().row(sql, values).await?;
         let row = row.ok_or_else(|| Fault::internal("a lease that was not granted"))?;
         let grant = row.try_get_by_index::<i64>(0).map_err(database)? as u64;
-        self.forget_withdrawn(site, self.peer(site).await?.incarnation != Some(incarnation))
+        let known = self.peer(site).await?;
+        self.forget_withdrawn(site, known.incarnation != Some(incarnation))
             .await?;
+        let outlived = self
+            .is_outlived(site, known.checkpoint, Some(incarnation))
+            .await?;
+        if begins.is_none() && outlived {
+            // Where we stood was in another feed.
+            let push = direction_number(Direction::Push);
+            let sql = format!("DELETE FROM cursor WHERE peer = $1 AND direction = {push}");
+            self.conn().execute(sql, vec![number.into()]).await?;
+        }
         let sql = "INSERT INTO peer (site, incarnation, incarnation_random, seen_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (site) DO UPDATE SET incarnation = excluded.incarnation, \
                    incarnation_random = excluded.incarnation_random, seen_at = excluded.seen_at";
@@ -115,8 +125,9 @@ impl WriteTx {
             self.now().0.into(),
         ];
         self.conn().execute(sql, values).await?;
-        if let Some(begins) = begins {
-            self.know_new_life(site, begins).await?;
+        match begins {
+            Some(begins) => self.know_new_life(site, begins).await?,
+            None => self.forget_done_giving(site).await?,
         }
         Ok(grant)
     }

@@ -96,6 +96,26 @@ impl Queries {
             hello.incarnation,
         ];
         let counters = lives.into_iter().flatten().map(|life| life.counter);
+        let serve = self.served_channels(site).await?;
+        let mut cursors = self.positions(site, Direction::Push).await?;
+        let (mut life, mut stands) = (None, None);
+        if let Some(present) = self.later_life().await? {
+            let stood = self.life_for(hello, &present).await?;
+            life = Some(stood);
+            stands = self.stands_of(hello, &present, known.incarnation, &serve).await?;
+            if self
+                .is_outlived(site, known.checkpoint, hello.incarnation)
+                .await?
+            {
+                // Where we stood was in another feed.
+                cursors.clear();
+            } else if hello.recovers || stood.given_back {
+                // Another database of the site gives back what it has from the beginning.
+                let given = cursors.iter().map(|(channel, _)| *channel).collect();
+                let given = self.given_in(site, given).await?;
+                cursors.retain(|(channel, _)| !given.contains(channel));
+            }
+        }
         Ok(PeerState {
             incarnation: known.incarnation,
             fresh_incarnation: Incarnation {
@@ -103,9 +123,11 @@ impl Queries {
                 random,
             },
             checkpoint: known.checkpoint,
-            cursors: self.positions(site, Direction::Push).await?,
-            serve: self.served_channels(site).await?,
+            cursors,
+            serve,
             lineage: self.lineage_of(hello.checkpoint).await?,
+            life,
+            stands,
             mismatches,
             refuse,
         })

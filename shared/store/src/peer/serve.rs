@@ -67,8 +67,17 @@ impl Queries {
     }
 
     /// The channels of the stores assigned to this site, and of those that it lost while work of it was on its way; in
-    /// rank order: all stock, then all history. None while this site recovers: what it has may be of another past.
+    /// rank order: all stock, then all history. None while this site recovers: what it has may be of another past; nor while
+    /// the primary is given back what it lost, of which this site's part goes first.
     pub async fn push_channels(&self) -> Result<Vec<Channel>, Fault> {
+        if let Some(met) = self.met_life().await? {
+            if !met.given_back {
+                return self.gives_back().await;
+            }
+            if met.gathering {
+                return Ok(Vec::new());
+            }
+        }
         if self.recovery_holding_back().await?.is_some() {
             return Ok(Vec::new());
         }

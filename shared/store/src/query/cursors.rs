@@ -60,7 +60,8 @@ pub(crate) struct CursorRow {
 impl CursorRow {
     fn counts(&self, here: SyncId, owners: &HashMap<StoreId, SyncId>) -> bool {
         let Some(owner) = self.channel.store().and_then(|store| owners.get(&store)) else {
-            return true;
+            // Master data goes up only where a primary that was put back is given it back.
+            return self.direction == Direction::Pull || self.channel.store().is_some();
         };
         let (sender, receiver) = if self.we_receive {
             (self.peer, here)

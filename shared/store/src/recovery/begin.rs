@@ -146,7 +146,7 @@ impl WriteTx {
             self.audit(entry).await?;
         }
         raw::store_checkpoint(self.conn(), site, begins, self.now()).await?;
-        let site = i32::from(site.get());
+        let number = i32::from(site.get());
         let push = direction_number(Direction::Push);
         let now = self.now().0;
         for sql in [
@@ -161,9 +161,9 @@ impl WriteTx {
                 .to_owned(),
             "UPDATE quarantine SET former = TRUE WHERE from_site = $1 AND resolved_at IS NULL".to_owned(),
         ] {
-            self.conn().execute(sql, vec![site.into()]).await?;
+            self.conn().execute(sql, vec![number.into()]).await?;
         }
-        Ok(())
+        self.forget_what_was_given(site).await
     }
 }
 

@@ -13,6 +13,7 @@ mod digest;
 mod enrolment;
 mod feed;
 mod full_disk;
+mod later_life;
 mod ledger;
 mod link;
 mod load;

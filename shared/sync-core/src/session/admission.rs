@@ -3,7 +3,7 @@
 use supplysync_model::limits::PROTOCOL_VERSION;
 use supplysync_model::{Checkpoint, Incarnation, Reason, Seq, SyncId};
 
-use crate::{Cursor, Hello, LineageVerdict, PeerState, Refused};
+use crate::{Cursor, Hello, LineageVerdict, PeerState, PrimaryLife, Refused};
 
 /// A satellite that may go on.
 pub(crate) struct Admission {
@@ -48,7 +48,7 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
             resume_after: Some(furthest(state)),
         });
     }
-    let known = heard_of(state);
+    let known = heard_of(hello, state);
     let Some(incarnation) = hello.incarnation else {
         // An empty database where we have already heard of this site's feed: it was replaced.
         return if known.is_some() {
@@ -78,6 +78,32 @@ pub(crate) fn admit(hello: &Hello, state: &PeerState) -> Result<Admission, Refus
     })
 }
 
+/// A satellite can't take back its stores from a primary that is still given back what it lost itself.
+pub(crate) fn must_wait(hello: &Hello, state: &PeerState) -> Option<Refused> {
+    let waits = hello.recovers && state.refuse.is_none() && state.life.is_some_and(|life| life.gathering);
+    waits.then(|| {
+        let message = "the primary's own database was put back, and other sites are giving back what it lost: this site \
+                       recovers when they have, by itself; an administrator there may end that with \
+                       `primary-svc recovery end`";
+        Refused::new(Reason::RECOVERY_PENDING, message).retryable()
+    })
+}
+
+/// Whether what we know of the satellite's feed is of a former life of its database, because ours was lost when the present
+/// one began: incarnations rise, and only we issue them.
+fn outlived(hello: &Hello, state: &PeerState, known: &Checkpoint) -> bool {
+    let later = |life: Incarnation| life.counter > known.incarnation.counter;
+    state.life.is_some_and(|life| !life.given_back) && hello.incarnation.is_some_and(later)
+}
+
+/// Whether a satellite that knows the primary's feed so far may follow this life of the primary's database.
+pub(crate) fn may_follow(known: Option<Checkpoint>, life: &PrimaryLife) -> bool {
+    known.is_none_or(|known| {
+        known.incarnation == life.began.incarnation
+            || known.incarnation.counter < life.began.incarnation.counter && known.seq <= life.began.seq
+    })
+}
+
 /// The highest seq of the satellite's feed that we know of, from whichever life of its database.
 fn furthest(state: &PeerState) -> Seq {
     let passed = state.cursors.iter().map(|(_, cursor)| match cursor {
@@ -88,9 +114,11 @@ fn furthest(state: &PeerState) -> Seq {
     passed.fold(heard, Seq::max)
 }
 
-/// The point of the satellite's feed that we know, if there is anything in it.
-pub(crate) fn heard_of(state: &PeerState) -> Option<Checkpoint> {
-    state.checkpoint.filter(|checkpoint| checkpoint.seq > 0)
+/// The point of the satellite's feed that we know, if there is anything in it, and if it is of the life that the satellite's
+/// database has.
+pub(crate) fn heard_of(hello: &Hello, state: &PeerState) -> Option<Checkpoint> {
+    let known = state.checkpoint.filter(|checkpoint| checkpoint.seq > 0);
+    known.filter(|known| !outlived(hello, state, known))
 }
 
 /// Whose database is under suspicion, if the refusal is about that.
@@ -114,8 +142,10 @@ pub(crate) fn satellite_broken(site: SyncId) -> Refused {
     Refused::new(Reason::SATELLITE_LINEAGE_BROKEN, message)
 }
 
-fn primary_broken() -> Refused {
+/// The primary's database is not the one that the satellite knows.
+pub(crate) fn primary_broken() -> Refused {
     let message = "the primary's database was restored from a backup or replaced: it does not know what this site \
-                   already has from it; nothing is exchanged until an administrator decides";
+                   already has from it; its users can go on working, nothing is exchanged. If that database is to go on, \
+                   stop the primary's program and type `primary-svc recover`";
     Refused::new(Reason::PRIMARY_LINEAGE_BROKEN, message)
 }

@@ -50,7 +50,8 @@ pub(crate) struct Exchange {
     ops: Ops,
     limits: SessionLimits,
     mode: Mode,
-    /// In interval mode: what we have goes out before what came is applied.
+    /// What we have goes out before what came is applied: in interval mode, and while we give back what a lost database of
+    /// the primary had, which what comes may be older than.
     push_first: bool,
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
@@ -79,6 +80,11 @@ impl Exchange {
             peer_said_bye: false,
             unsettled: false,
         }
+    }
+
+    /// What we have goes out before what came is applied.
+    pub(crate) fn push_first(&mut self) {
+        self.push_first = true;
     }
 
     /// The numbers of this session's operations.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use supplysync_model::limits::PROTOCOL_VERSION;
-use supplysync_model::{Channel, Checkpoint, Incarnation, Reason, Seq, SyncId, Timestamp};
+use supplysync_model::{Channel, Checkpoint, Incarnation, Reason, ReportSubject, Seq, SyncId, Timestamp};
 
 use crate::{
     CloseReason, Direction, Effect, Hello, Input, Mode, OpId, PeerState, PrimaryMessage, Refused, Report,
@@ -44,6 +44,10 @@ pub struct Session {
     /// Channels to serve that changed before the exchange began.
     newer_serve: Option<Vec<Served>>,
     notes: Notes,
+    /// The satellite was told that sites still give back what may be lost here.
+    told_to_wait: bool,
+    /// Nothing is sent until the satellite has given back what it has: ours may be older.
+    is_given_back: bool,
 }
 
 enum Phase {
@@ -77,6 +81,8 @@ impl Session {
             ops: Ops::default(),
             newer_serve: None,
             notes: Notes::default(),
+            told_to_wait: false,
+            is_given_back: true,
         }
     }
 
@@ -118,9 +124,9 @@ impl Session {
             Input::Fenced => Err(End::Close(CloseReason::Fenced)),
             Input::Timer(id) => self.timer(id, now, effects),
             Input::Stop => self.stop(),
-            Input::SettingsChanged { serve, .. } => {
+            Input::SettingsChanged { serve, gathering, .. } => {
                 self.settings_changed(serve, effects);
-                Ok(())
+                self.gathered(gathering)
             }
             other => self.completed(other, effects),
         }?;
@@ -248,6 +254,10 @@ impl Session {
                         if self.notes.recorded(op) && !exchange.said_bye() {
                             effects.push(Effect::Send(PrimaryMessage::Noted(noted)));
                         }
+                        if matches!(noted.subject, ReportSubject::GivenBack(_)) {
+                            self.is_given_back = true;
+                            exchange.outgoing.route_from(&channels(&served), &starts(&served));
+                        }
                         Ok(())
                     }
                     Input::Failed(op, fault) if self.notes.owns(op) => Err(End::failed(&fault)),
@@ -257,7 +267,7 @@ impl Session {
                 done
             }
             (Phase::Opening(op, hello), Input::PeerOpened(done, state)) if op == done => {
-                self.opened(*hello, state, effects)
+                self.opened(*hello, *state, effects)
             }
             (Phase::Leasing(op, guest), Input::LeaseGranted(done)) if op == done => {
                 // Until the lease was ours another session may have moved what we judged by: look again.
@@ -272,7 +282,7 @@ impl Session {
                 Ok(())
             }
             (Phase::Confirming(op, guest), Input::PeerOpened(done, state)) if op == done => {
-                self.confirmed(*guest, state, effects)
+                self.confirmed(*guest, *state, effects)
             }
             (
                 Phase::Opening(op, _) | Phase::Leasing(op, _) | Phase::Confirming(op, _),
@@ -286,6 +296,9 @@ impl Session {
     }
 
     fn opened(&mut self, hello: Hello, state: PeerState, effects: &mut Effects) -> Result<(), End> {
+        if let Some(busy) = admission::must_wait(&hello, &state) {
+            return Err(refused(busy));
+        }
         let Admission {
             incarnation,
             assigned,
@@ -296,15 +309,18 @@ impl Session {
             }
             refused(refusal)
         })?;
+        self.told_to_wait = state.life.is_some_and(|life| life.gathering);
         effects.push(Effect::Send(PrimaryMessage::Welcome(Welcome {
             protocol: PROTOCOL_VERSION,
             software_version: self.setup.software_version.clone(),
             session: self.setup.session,
             assigned_incarnation: assigned.then_some(incarnation),
             resume_after: resume_after.unwrap_or(0),
-            checkpoint: admission::heard_of(&state).filter(|_| resume_after.is_none()),
+            checkpoint: admission::heard_of(&hello, &state).filter(|_| resume_after.is_none()),
             cursors: state.cursors.clone(),
             serve: state.serve.clone(),
+            life: state.life,
+            stands: state.stands.clone(),
             mismatches: state.mismatches.clone(),
         })));
         self.phase = Phase::Welcomed(Box::new(Guest {
@@ -324,7 +340,12 @@ impl Session {
         }
         let same_cursors = sorted(&guest.state.cursors) == sorted(&state.cursors);
         let judged = guest.begins.or(guest.state.checkpoint);
-        if judged != state.checkpoint || !same_cursors {
+        if judged != state.checkpoint
+            || !same_cursors
+            || guest.state.life != state.life
+            || sorted(guest.state.stands.as_deref().unwrap_or_default())
+                != sorted(state.stands.as_deref().unwrap_or_default())
+        {
             return Err(End::Close(CloseReason::Fenced));
         }
         effects.push(Effect::Send(PrimaryMessage::Ready));
@@ -338,8 +359,16 @@ impl Session {
         }
         let limits = self.setup.limits;
         let heard = guest.hello.checkpoint.map_or(0, |held| held.seq);
-        let mut outgoing = Outgoing::new(Direction::Pull, limits, &guest.hello.cursors).after_hearing(heard);
-        outgoing.route_from(&channels(&guest.state.serve), &starts(&guest.state.serve));
+        let (stands, heard) = match guest.state.stands {
+            // A hand-over that it heard of is no news, whatever it says of it.
+            Some(stands) => (stands, Seq::MAX),
+            None => (guest.hello.cursors, heard),
+        };
+        let mut outgoing = Outgoing::new(Direction::Pull, limits, &stands).after_hearing(heard);
+        self.is_given_back = guest.state.life.is_none_or(|life| life.given_back);
+        if self.is_given_back {
+            outgoing.route_from(&channels(&guest.state.serve), &starts(&guest.state.serve));
+        }
         let incoming = Incoming::new(Direction::Push, self.setup.certified, limits)
             .under_lease(self.setup.session, guest.incarnation);
         let ops = std::mem::take(&mut self.ops);
@@ -347,6 +376,18 @@ impl Session {
         self.phase = Phase::Exchanging(Box::new(exchange), guest.state.serve);
         let newer = self.newer_serve.take().unwrap_or(state.serve);
         self.settings_changed(newer, effects);
+        Ok(())
+    }
+
+    /// A satellite that was told to wait with its stores' work hears in its next session that it need not any more.
+    fn gathered(&mut self, gathering: bool) -> Result<(), End> {
+        if self.told_to_wait && !gathering {
+            let over = Refused::new(
+                Reason::RECOVERY_PENDING,
+                "the primary has back what it had lost: the session begins again by itself",
+            );
+            return Err(refused(over.retryable()));
+        }
         Ok(())
     }
 
@@ -359,7 +400,9 @@ impl Session {
         if before != after && !exchange.said_bye() {
             // The satellite hears of it before anything comes in a new channel.
             effects.push(Effect::Send(PrimaryMessage::Serve(serve.clone())));
-            exchange.outgoing.route_from(&channels(&serve), &starts(&serve));
+            if self.is_given_back {
+                exchange.outgoing.route_from(&channels(&serve), &starts(&serve));
+            }
         }
         *told = serve;
     }

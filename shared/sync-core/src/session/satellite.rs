@@ -10,7 +10,7 @@ use crate::{
     Report, SatelliteMessage, Served, SessionLimits, TimerId, Welcome,
 };
 
-use super::admission::satellite_broken;
+use super::admission::{may_follow, primary_broken, satellite_broken};
 use super::exchange::{End, Exchange, Ops};
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
@@ -44,6 +44,7 @@ enum Phase {
     Unconnected,
     AwaitingWelcome(Box<Hello>),
     Checking(OpId, Box<Greeted>),
+    Meeting(OpId, Box<Greeted>),
     Adopting(OpId, Box<Greeted>),
     AwaitingReady(Box<Greeted>),
     Exchanging(Box<Exchange>, Box<Answers>),
@@ -281,13 +282,19 @@ impl Session {
             (Phase::Checking(op, greeted), Input::LineageChecked(done, verdict)) if op == done => {
                 self.lineage_checked(greeted, verdict, effects)
             }
+            (Phase::Meeting(op, greeted), Input::LifeMet { op: done, push }) if op == done => {
+                self.push = push;
+                self.adopt(greeted, effects);
+                Ok(())
+            }
             (Phase::Adopting(op, greeted), Input::IncarnationAdopted(done, begins)) if op == done => {
                 self.lineage_ok(greeted, begins, effects);
                 Ok(())
             }
-            (Phase::Checking(op, _) | Phase::Adopting(op, _), Input::Failed(done, fault)) if op == done => {
-                Err(End::Close(CloseReason::Failed(Refused::from(&fault))))
-            }
+            (
+                Phase::Checking(op, _) | Phase::Meeting(op, _) | Phase::Adopting(op, _),
+                Input::Failed(done, fault),
+            ) if op == done => Err(End::Close(CloseReason::Failed(Refused::from(&fault)))),
             (phase, _) => {
                 self.phase = phase;
                 Ok(())
@@ -307,6 +314,29 @@ impl Session {
             effects.push(Effect::Report(Report::LineageBroken { site }));
             return Err(End::Close(CloseReason::Refused(satellite_broken(site))));
         }
+        match greeted.welcome.life {
+            None => self.adopt(greeted, effects),
+            Some(life) if may_follow(greeted.hello.checkpoint, &life) => {
+                let op = self.ops.next();
+                effects.push(Effect::MeetLife {
+                    op,
+                    life,
+                    pushed: greeted.welcome.cursors.clone(),
+                    stands: greeted.welcome.stands.clone(),
+                });
+                self.phase = Phase::Meeting(op, greeted);
+            }
+            Some(_) => {
+                let site = SyncId::PRIMARY;
+                effects.push(Effect::Report(Report::LineageBroken { site }));
+                return Err(End::Close(CloseReason::Refused(primary_broken())));
+            }
+        }
+        Ok(())
+    }
+
+    /// A life was assigned to this database, or it has one.
+    fn adopt(&mut self, greeted: Box<Greeted>, effects: &mut Effects) {
         if greeted.welcome.assigned_incarnation.is_some() {
             let op = self.ops.next();
             let resume = greeted.hello.recovers.then_some(greeted.welcome.resume_after);
@@ -315,7 +345,6 @@ impl Session {
         } else {
             self.lineage_ok(greeted, None, effects);
         }
-        Ok(())
     }
 
     fn lineage_ok(&mut self, greeted: Box<Greeted>, begins: Option<Checkpoint>, effects: &mut Effects) {
@@ -337,11 +366,15 @@ impl Session {
         let served = channels(&welcome.serve);
         let known = hello.cursors.iter().map(|(channel, _)| *channel);
         let forget = known.filter(|channel| !served.contains(channel)).collect();
-        let life = hello.checkpoint.map(|checkpoint| checkpoint.incarnation);
+        let heard = hello.checkpoint.map(|checkpoint| checkpoint.incarnation);
+        let life = welcome.life.map_or(heard, |life| Some(life.began.incarnation));
         let mut incoming = Incoming::new(Direction::Pull, SyncId::PRIMARY, limits).of_life(life);
         incoming.serve(served, forget);
         let ops = std::mem::take(&mut self.ops);
-        let exchange = Exchange::new(ops, limits, self.setup.mode, outgoing, incoming);
+        let mut exchange = Exchange::new(ops, limits, self.setup.mode, outgoing, incoming);
+        if welcome.life.is_some_and(|life| !life.given_back) {
+            exchange.push_first();
+        }
         self.phase = Phase::Exchanging(Box::new(exchange), Box::new(Answers::new()));
         effects.push(Effect::Report(Report::Ready {
             session: welcome.session,

@@ -31,6 +31,7 @@ faults! {
     Roster = "roster", "Sites are added, removed, and their Sync IDs used again.";
     Moves = "moves", "Stores are moved, and moves cancelled, forced and aborted, much more often than else.";
     Replica = "replicas", "Two programs of the primary on one database, of which one stalls.";
+    PrimaryLost = "lost-primary", "The primary's database is lost, and an older one of it goes on.";
 }
 
 /// Some kinds of faults.

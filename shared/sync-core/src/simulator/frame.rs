@@ -63,7 +63,16 @@ fn narrow<M>(input: Input<Frame>, pick: impl Fn(Frame) -> Option<M>) -> Option<I
         Input::AckRecorded(op) => Input::AckRecorded(op),
         Input::Forgotten(op) => Input::Forgotten(op),
         Input::Failed(op, fault) => Input::Failed(op, fault),
-        Input::SettingsChanged { serve, push } => Input::SettingsChanged { serve, push },
+        Input::SettingsChanged {
+            serve,
+            push,
+            gathering,
+        } => Input::SettingsChanged {
+            serve,
+            push,
+            gathering,
+        },
+        Input::LifeMet { op, push } => Input::LifeMet { op, push },
         Input::Fenced => Input::Fenced,
         Input::Stop => Input::Stop,
     })
@@ -76,6 +85,17 @@ fn widen<M>(effects: Option<Vec<Effect<M>>>, wrap: impl Fn(M) -> Frame) -> Vec<E
             Effect::Send(message) => Effect::Send(wrap(message)),
             Effect::OpenPeer(op, hello) => Effect::OpenPeer(op, hello),
             Effect::CheckLineage(op, held) => Effect::CheckLineage(op, held),
+            Effect::MeetLife {
+                op,
+                life,
+                pushed,
+                stands,
+            } => Effect::MeetLife {
+                op,
+                life,
+                pushed,
+                stands,
+            },
             Effect::AdoptIncarnation(op, life, resume) => Effect::AdoptIncarnation(op, life, resume),
             Effect::GrantLease(op, life, begins) => Effect::GrantLease(op, life, begins),
             Effect::ReadPage(op, request) => Effect::ReadPage(op, request),

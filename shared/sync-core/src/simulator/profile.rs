@@ -145,7 +145,12 @@ impl Profile {
             .filter(|fault| !self.kind || HARMLESS.contains(fault))
             .collect();
         let most = *pick(rng, &[1, 2, 5]);
-        (0..most).fold(FaultSet::default(), |kinds, _| kinds.with(*pick(rng, &later)))
+        let kinds = (0..most).fold(FaultSet::default(), |kinds, _| kinds.with(*pick(rng, &later)));
+        // What is lost with a database takes from the others' checks what they go by: alone it is judged sharply.
+        match kinds.has(Fault::PrimaryLost) {
+            true => FaultSet::default().with(Fault::PrimaryLost),
+            false => kinds,
+        }
     }
 }
 

@@ -72,8 +72,10 @@ pub struct Truth {
     pub writes: Vec<Write>,
     /// Of those the last under each ownership: process, record and ownership, then site and contents.
     pub let_write: BTreeMap<(usize, RecordKey, Epoch), (SyncId, RecordHash)>,
-    /// Every version that the primary ever held.
+    /// Every version that the primary has held, but for what it lost with its database, as long as that has not come again.
     pub arrived: BTreeSet<(RecordKey, RecordHash)>,
+    /// Every version that it ever held.
+    pub ever_arrived: BTreeSet<(RecordKey, RecordHash)>,
     /// What was written past the checks: where, which, and the contents.
     pub foul: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Of those, the one that each process wrote last over a record: it must not vanish.
@@ -84,6 +86,8 @@ pub struct Truth {
     pub doubtful: BTreeSet<SyncId>,
     /// Versions that a recovering site wrote anew, and what they became.
     pub renewed: BTreeMap<(RecordKey, RecordHash), RecordHash>,
+    /// What had come to sites when the primary's database was lost last: which, its version and contents, by record.
+    pub given: BTreeMap<RecordKey, (usize, Etag, RecordHash)>,
     /// What a clone had when it was made: the process, and the version.
     pub inherited: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Lives of databases.
@@ -227,6 +231,7 @@ impl Truth {
                 changed = true;
                 if process == 0 {
                     self.arrived.insert((held.record.key, held.record.hash));
+                    self.ever_arrived.insert((held.record.key, held.record.hash));
                 }
                 let version = Etag {
                     epoch: held.record.epoch,

@@ -80,7 +80,10 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         peer_status(line, names.get(&peer).cloned().unwrap_or_default(), channels)
     });
     let (quarantined, parked) = tx.set_aside().await?;
-    let recovery = tx.recovery().await?.map(recovery_in_words).unwrap_or_default();
+    let recovery = match here.is_primary() {
+        true => gathering_in_words(tx).await?,
+        false => tx.recovery().await?.map(recovery_in_words).unwrap_or_default(),
+    };
     let role = match here.is_primary() {
         true => v1::SiteRole::Primary,
         false => v1::SiteRole::Satellite,
@@ -97,6 +100,20 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         verification: Nightly::load(tx).await?.and_then(verification),
         ..v1::SyncStatus::default()
     })
+}
+
+/// Which sites a primary that was put back waits for.
+async fn gathering_in_words(tx: &Queries) -> Result<String, Fault> {
+    let Some(life) = tx.later_life().await?.filter(|life| life.gathering) else {
+        return Ok(String::new());
+    };
+    let owing = tx.owing(life.began.incarnation).await?;
+    let owing: Vec<_> = owing.iter().map(SyncId::to_string).collect();
+    Ok(format!(
+        "this primary's database was put back: sites give back what it lost, and until they have, no store's work is taken in, \
+         nothing is changed in stores of this site, and no store moves. It waits for site {}",
+        owing.join(", ")
+    ))
 }
 
 fn recovery_in_words(recovery: Recovery) -> String {

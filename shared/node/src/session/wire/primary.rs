@@ -3,14 +3,14 @@
 use supplysync_api::v1;
 use supplysync_api::v1::primary_message::Message as Wire;
 use supplysync_model::Fault;
-use supplysync_sync_core::{PrimaryMessage, Refused, Welcome};
+use supplysync_sync_core::{PrimaryLife, PrimaryMessage, Refused, Welcome};
 
 use super::ack::{ack, ack_to_wire};
 use super::batch::{Packing, batch, batch_to_wire};
 use super::report::{noted, noted_to_wire};
 use super::scalar::{
     NAME_BYTES, WORDS_BYTES, checkpoint, checkpoint_to_wire, cursors, cursors_to_wire, incarnation,
-    incarnation_to_wire, seq, served, served_to_wire, text,
+    incarnation_to_wire, missing, seq, served, served_to_wire, text,
 };
 use super::{Frame, Read, Violation};
 
@@ -75,10 +75,31 @@ fn welcome(wire: v1::Welcome) -> Read<Welcome> {
         checkpoint: wire.checkpoint.map(checkpoint).transpose()?,
         cursors: cursors(wire.cursors)?,
         serve: served(wire.serve)?,
+        life: wire.life.map(life).transpose()?,
+        stands: wire.stands.map(|stands| cursors(stands.cursors)).transpose()?,
         mismatches: mismatches
             .map(|words| text("a mismatch", words, WORDS_BYTES))
             .collect::<Read<_>>()?,
     })
+}
+
+fn life(wire: v1::PrimaryLife) -> Read<PrimaryLife> {
+    let began = wire
+        .began
+        .ok_or_else(|| missing("the beginning of the primary's life"))?;
+    Ok(PrimaryLife {
+        began: checkpoint(began)?,
+        gathering: wire.gathering,
+        given_back: wire.given_back,
+    })
+}
+
+fn life_to_wire(life: PrimaryLife) -> v1::PrimaryLife {
+    v1::PrimaryLife {
+        began: Some(checkpoint_to_wire(life.began)),
+        gathering: life.gathering,
+        given_back: life.given_back,
+    }
 }
 
 fn welcome_to_wire(welcome: Welcome) -> v1::Welcome {
@@ -91,6 +112,10 @@ fn welcome_to_wire(welcome: Welcome) -> v1::Welcome {
         checkpoint: welcome.checkpoint.map(checkpoint_to_wire),
         cursors: cursors_to_wire(welcome.cursors),
         serve: served_to_wire(welcome.serve),
+        life: welcome.life.map(life_to_wire),
+        stands: welcome.stands.map(|stands| v1::Stands {
+            cursors: cursors_to_wire(stands),
+        }),
         mismatches: welcome.mismatches,
     }
 }

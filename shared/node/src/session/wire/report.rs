@@ -39,6 +39,7 @@ pub(super) fn report_to_wire(report: SiteReport) -> Message {
             note: offer.note,
         }),
         SiteReport::Recovered(life) => Message::Recovered(incarnation_to_wire(life)),
+        SiteReport::GivenBack(life) => Message::GivenBack(incarnation_to_wire(life)),
         SiteReport::Wish(wish) => Message::Wish(v1::CopyWish {
             version: wish.version,
             stores: wish
@@ -119,6 +120,7 @@ pub(super) fn noted(wire: v1::ReportNoted) -> Read<ReportNoted> {
             Subject::Offer(id) => ReportSubject::Offer(entry(&id)?),
             Subject::Wish(version) => ReportSubject::Wish(seq("the version of a wish", version)?),
             Subject::Recovered(life) => ReportSubject::Recovered(incarnation(life)),
+            Subject::GivenBack(life) => ReportSubject::GivenBack(incarnation(life)),
         },
         seq: seq("the seq of a receipt", wire.seq)?,
     })
@@ -135,6 +137,7 @@ pub(super) fn noted_to_wire(noted: ReportNoted) -> v1::ReportNoted {
             ReportSubject::Offer(id) => Subject::Offer(id.to_bytes().to_vec()),
             ReportSubject::Wish(version) => Subject::Wish(version),
             ReportSubject::Recovered(life) => Subject::Recovered(incarnation_to_wire(life)),
+            ReportSubject::GivenBack(life) => Subject::GivenBack(incarnation_to_wire(life)),
         }),
         seq: noted.seq,
     }

@@ -61,6 +61,7 @@ impl Frame for v1::SatelliteMessage {
             Some(Wire::Offer(wire)) => SatelliteMessage::Report(SiteReport::Offer(Box::new(offer(wire)?))),
             Some(Wire::Wish(told)) => SatelliteMessage::Report(SiteReport::Wish(wish(told)?)),
             Some(Wire::Recovered(life)) => SatelliteMessage::Report(SiteReport::Recovered(incarnation(life))),
+            Some(Wire::GivenBack(life)) => SatelliteMessage::Report(SiteReport::GivenBack(incarnation(life))),
         })
     }
 }

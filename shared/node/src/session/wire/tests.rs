@@ -14,7 +14,7 @@ use supplysync_model::{
     RecordKey, StoreId, SyncId, Timestamp,
 };
 use supplysync_sync_core::{
-    Ack, Batch, ChannelAck, Cursor, Hello, OwnerProof, Part, PrimaryMessage, Refusal, Refused,
+    Ack, Batch, ChannelAck, Cursor, Hello, OwnerProof, Part, PrimaryLife, PrimaryMessage, Refusal, Refused,
     SatelliteMessage, Served, Welcome, record_hash, seal,
 };
 
@@ -205,6 +205,8 @@ fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
             .prop_map(|(incarnation, begins)| SatelliteMessage::LineageOk { incarnation, begins }),
         incarnation()
             .prop_map(|life| SatelliteMessage::Report(supplysync_model::SiteReport::Recovered(life))),
+        incarnation()
+            .prop_map(|life| SatelliteMessage::Report(supplysync_model::SiteReport::GivenBack(life))),
         Just(SatelliteMessage::LineageBroken),
         batch().prop_map(SatelliteMessage::Batch),
         ack().prop_map(SatelliteMessage::Ack),
@@ -214,10 +216,16 @@ fn satellite_message() -> impl Strategy<Value = SatelliteMessage> {
 }
 
 fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
+    let later = (checkpoint(), any::<[bool; 2]>()).prop_map(|(began, [gathering, given_back])| PrimaryLife {
+        began,
+        gathering,
+        given_back,
+    });
+    let later = (option::of(later), option::of(cursors()));
     let lives = (option::of(incarnation()), option::of(checkpoint()));
     let words = ("[^\0\n]{0,20}", vec("[^\0\n]{0,20}", 0..3));
-    let welcome = (any::<(u32, u64)>(), words, lives, cursors(), served()).prop_map(
-        |((protocol, session), words, lives, cursors, serve)| {
+    let welcome = (any::<(u32, u64)>(), words, lives, later, cursors(), served()).prop_map(
+        |((protocol, session), words, lives, (life, stands), cursors, serve)| {
             PrimaryMessage::Welcome(Welcome {
                 protocol,
                 software_version: words.0,
@@ -227,6 +235,8 @@ fn primary_message() -> impl Strategy<Value = PrimaryMessage> {
                 checkpoint: lives.1,
                 cursors,
                 serve,
+                life,
+                stands,
                 mismatches: words.1,
             })
         },

@@ -128,7 +128,7 @@ fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
         return Some(Input::Failed(op, fault));
     }
     Some(match effect {
-        Effect::OpenPeer(..) => Input::PeerOpened(op, peer_state()),
+        Effect::OpenPeer(..) => Input::PeerOpened(op, Box::new(peer_state())),
         Effect::CheckLineage(..) => Input::LineageChecked(op, LineageVerdict::Known),
         Effect::AdoptIncarnation(..) => Input::IncarnationAdopted(op, None),
         Effect::GrantLease(..) => Input::LeaseGranted(op),
@@ -151,7 +151,7 @@ fn answer<M, N>(effect: &Effect<M>, a: u8) -> Option<Input<N>> {
 /// A completion that nobody asked for.
 fn stray<N>(a: u8, op: OpId) -> Input<N> {
     match a % 8 {
-        0 => Input::PeerOpened(op, peer_state()),
+        0 => Input::PeerOpened(op, Box::new(peer_state())),
         1 => Input::LineageChecked(op, LineageVerdict::Broken),
         2 => Input::IncarnationAdopted(op, None),
         3 => Input::LeaseGranted(op),
@@ -175,6 +175,7 @@ fn inputs<N>(kind: u8, a: u8, b: u8) -> Input<N> {
                 .into_iter()
                 .filter(|channel| channel.store().is_some())
                 .collect(),
+            gathering: b.is_multiple_of(2),
         },
         2 if a < 8 => Input::LinkLost,
         2 if a < 16 => Input::Fenced,

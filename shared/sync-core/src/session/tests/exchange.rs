@@ -22,13 +22,19 @@ fn ready_primary() -> (Watched<primary::Session>, FromPrimary) {
         push: Vec::new(),
     });
     let effects = machine.feed(Input::Received(SatelliteMessage::Hello(hello())));
-    machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
+    machine.feed(Input::PeerOpened(
+        op_of(&effects[0]).unwrap(),
+        Box::new(peer_state()),
+    ));
     let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
         incarnation: life(1),
         begins: None,
     }));
     let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
-    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
+    let effects = machine.feed(Input::PeerOpened(
+        op_of(&effects[0]).unwrap(),
+        Box::new(peer_state()),
+    ));
     (machine, effects)
 }
 
@@ -268,6 +274,7 @@ fn a_copy_granted_again_is_loaded_from_nothing() {
     let settings = |channels: &[Channel]| Input::SettingsChanged {
         serve: serve(channels),
         push: Vec::new(),
+        gathering: false,
     };
     let stale = read_of(&effects).unwrap();
     let effects = machine.feed(settings(&[Channel::Master, stock(2)]));
@@ -364,6 +371,7 @@ fn a_report_is_told_once_and_the_store_hears_that_it_was_noted() {
     let settings = Input::SettingsChanged {
         serve: Vec::new(),
         push: vec![stock(1)],
+        gathering: false,
     };
     let (op, noted) = asked(&machine.feed(settings)).unwrap();
     assert_eq!(noted, [], "nothing is noted yet");

@@ -170,6 +170,8 @@ pub(super) fn welcome() -> Welcome {
         checkpoint: Some(point(15)),
         cursors: vec![(stock(1), Cursor::Following { seq: 15 })],
         serve: serve(&[Channel::Master]),
+        life: None,
+        stands: None,
         mismatches: Vec::new(),
     }
 }
@@ -182,6 +184,8 @@ pub(super) fn peer_state() -> PeerState {
         cursors: vec![(stock(1), Cursor::Following { seq: 15 })],
         serve: serve(&[Channel::Master]),
         lineage: LineageVerdict::Known,
+        life: None,
+        stands: None,
         mismatches: Vec::new(),
         refuse: None,
     }

@@ -26,7 +26,7 @@ fn opened_by(hello: crate::Hello, state: PeerState) -> (Watched<primary::Session
     let Some(op) = effects.iter().find_map(op_of) else {
         return (machine, effects);
     };
-    let effects = machine.feed(Input::PeerOpened(op, state));
+    let effects = machine.feed(Input::PeerOpened(op, Box::new(state)));
     (machine, effects)
 }
 
@@ -54,7 +54,10 @@ fn batches_flow_only_after_lineage_lease_and_a_second_look() {
     assert!(matches!(effects[..], [Effect::GrantLease(_, incarnation, None)] if incarnation == life(1)));
     let effects = machine.feed(Input::LeaseGranted(op_of(&effects[0]).unwrap()));
     assert!(matches!(effects[..], [Effect::OpenPeer(..)]));
-    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
+    let effects = machine.feed(Input::PeerOpened(
+        op_of(&effects[0]).unwrap(),
+        Box::new(peer_state()),
+    ));
     assert!(matches!(effects[0], Effect::Send(PrimaryMessage::Ready)));
     assert!(matches!(effects.last(), Some(Effect::ReadPage(..))));
 }
@@ -71,7 +74,7 @@ fn a_session_that_moved_the_site_meanwhile_ends_this_one() {
         checkpoint: Some(point(16)),
         ..peer_state()
     };
-    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), moved));
+    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), Box::new(moved)));
     assert_eq!(refusal(&effects), Some(Reason::SESSION_FENCED.0));
     assert_eq!(effects.last(), Some(&Effect::Close(CloseReason::Fenced)));
 }
@@ -307,7 +310,10 @@ fn a_database_chosen_to_go_on_gets_a_new_life_beyond_what_is_known_of_it() {
         cursors: vec![(stock(1), Cursor::Following { seq: 95 })],
         ..peer_state()
     };
-    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), state.clone()));
+    let effects = machine.feed(Input::PeerOpened(
+        op_of(&effects[0]).unwrap(),
+        Box::new(state.clone()),
+    ));
     let [Effect::Send(PrimaryMessage::Welcome(welcome))] = &effects[..] else {
         panic!("{effects:?}");
     };
@@ -328,7 +334,7 @@ fn a_database_chosen_to_go_on_gets_a_new_life_beyond_what_is_known_of_it() {
         checkpoint: Some(new_life(96)),
         ..state
     };
-    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), granted));
+    let effects = machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), Box::new(granted)));
     assert!(matches!(effects[0], Effect::Send(PrimaryMessage::Ready)));
 }
 
@@ -341,7 +347,10 @@ fn a_new_life_begins_where_the_primary_says_or_not_at_all() {
             push: Vec::new(),
         });
         let effects = machine.feed(Input::Received(SatelliteMessage::Hello(a_hello_that_recovers())));
-        machine.feed(Input::PeerOpened(op_of(&effects[0]).unwrap(), peer_state()));
+        machine.feed(Input::PeerOpened(
+            op_of(&effects[0]).unwrap(),
+            Box::new(peer_state()),
+        ));
         let effects = machine.feed(Input::Received(SatelliteMessage::LineageOk {
             incarnation: life(2),
             begins,

@@ -3,7 +3,6 @@
 use supplysync_model::{Checkpoint, SyncId};
 
 use super::{Check, Violation};
-use crate::Direction;
 use crate::simulator::world::event::End;
 use crate::simulator::world::{Observation, World};
 
@@ -38,13 +37,10 @@ pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check 
             known,
             ..
         } => {
-            let sender = if request.direction == Direction::Push {
-                *life
-            } else {
-                world.processes[0].life
-            };
+            let sender = *life;
             let past = &world.truth.lives[sender];
-            let points = [*known, Some(request.checkpoint)];
+            let known = known.filter(|known| !is_outlived(world, request.peer, known));
+            let points = [known, Some(request.checkpoint)];
             for point in points.into_iter().flatten() {
                 if !past.knows(point.seq, point.chain) {
                     let what = format!(
@@ -60,8 +56,19 @@ pub fn invariant_p10_right_identity(world: &World, seen: &Observation) -> Check 
     }
 }
 
+/// Whether a primary that was put back knows a site by a life that has ended since: that says nothing of the one there is.
+fn is_outlived(world: &World, site: SyncId, known: &Checkpoint) -> bool {
+    let mut lives = world
+        .processes
+        .iter()
+        .filter(|process| process.site == site)
+        .filter_map(|process| process.store.incarnation());
+    world.truth.doubtful.contains(&SyncId::PRIMARY)
+        && lives.any(|life| life.counter > known.incarnation.counter)
+}
+
 fn let_in(world: &World, site: SyncId, life: usize, known: Option<Checkpoint>) -> Check {
-    match known {
+    match known.filter(|known| !is_outlived(world, site, known)) {
         Some(known) if !world.truth.lives[life].knows(known.seq, known.chain) => {
             let what = format!(
                 "a database of site {site} was let in though the primary knows it at {}, which is not in its past",

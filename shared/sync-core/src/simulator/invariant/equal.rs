@@ -24,11 +24,7 @@ pub fn invariant_p11_proven_equality(world: &World, seen: &Observation) -> Check
         return Ok(());
     };
     let store = &world.processes[*process].store;
-    let sender = if request.direction == Direction::Push {
-        *life
-    } else {
-        world.processes[0].life
-    };
+    let sender = *life;
     for part in &request.parts {
         let compared = outcome
             .comparisons
@@ -73,7 +69,13 @@ pub fn invariant_p11_proven_equality(world: &World, seen: &Observation) -> Check
             let what = format!("process {process} differs without a cause: {compared:?}");
             return Err(Violation::new(NAME, what));
         }
-        passed_on(world, part.channel, part.owner_proof, request.checkpoint.seq)?;
+        passed_on(
+            world,
+            part.channel,
+            part.owner_proof,
+            request.checkpoint.seq,
+            sender,
+        )?;
     }
     Ok(())
 }
@@ -114,7 +116,7 @@ fn holds_poison(world: &World, store: &ModelStore, channel: Channel) -> bool {
 }
 
 /// What the primary passes on, it has proven: the owner's total at that seq is one that the primary had.
-fn passed_on(world: &World, channel: Channel, proof: Option<OwnerProof>, at: Seq) -> Check {
+fn passed_on(world: &World, channel: Channel, proof: Option<OwnerProof>, at: Seq, life: usize) -> Check {
     let (Some(proof), Some(owner)) = (proof, world.truth.owner(channel)) else {
         return Ok(());
     };
@@ -129,17 +131,17 @@ fn passed_on(world: &World, channel: Channel, proof: Option<OwnerProof>, at: Seq
     if world.truth.doubtful.contains(&owner) {
         return Ok(());
     }
-    let life = |site| {
+    let life_of = |site| {
         world
             .processes
             .iter()
             .find(|process| process.site == site)
             .map(|process| process.life)
     };
-    let Some(theirs) = life(owner).map(|life| world.truth.lives[life].digest(channel, proof.seq)) else {
+    let Some(theirs) = life_of(owner).map(|life| world.truth.lives[life].digest(channel, proof.seq)) else {
         return Ok(());
     };
-    let primary = &world.truth.lives[world.processes[0].life];
+    let primary = &world.truth.lives[life];
     let had = primary
         .digests
         .get(&channel)

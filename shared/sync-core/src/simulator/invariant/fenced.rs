@@ -1,7 +1,7 @@
 //! P7: at most one site writes a store at any moment; what was written under a lost ownership is never applied and
 //! never thrown away; a store goes with everything that its old site wrote.
 
-use supplysync_model::{Channel, StoreId};
+use supplysync_model::{Channel, Epoch, StoreId, SyncId};
 
 use super::{Check, Violation};
 use crate::Direction;
@@ -28,12 +28,16 @@ pub fn invariant_p7_fenced_moves(world: &World, seen: &Observation) -> Check {
                     .records
                     .get(&record.key)
                     .is_some_and(|(hash, _)| *hash == record.hash);
-                let valid = record
-                    .channel
-                    .store()
-                    .and_then(|of| world.truth.present.get(&of))
-                    .is_some_and(|(site, epoch)| *site == request.peer && *epoch == record.epoch);
-                if applied && !known && !valid {
+                let present = record.channel.store().and_then(|of| world.truth.present.get(&of));
+                let valid =
+                    present.is_some_and(|(site, epoch)| *site == request.peer && *epoch == record.epoch);
+                // A primary that was put back takes what came to a site from others, what the present site of a store wrote
+                // under an earlier ownership, and what it had before.
+                let came = record.origin_site != request.peer
+                    || present.is_some_and(|(site, _)| *site == request.peer)
+                    || world.truth.ever_arrived.contains(&(record.key, record.hash));
+                let given_back = world.truth.doubtful.contains(&SyncId::PRIMARY) && came;
+                if applied && !known && !valid && !given_back {
                     let what = format!(
                         "{} of site {} was applied under epoch {}, which is not the present one",
                         record.key, request.peer, record.epoch
@@ -83,7 +87,12 @@ fn handed_over(world: &World) -> Check {
         ) else {
             continue;
         };
-        if epoch == assignment.epoch {
+        // One that was made by a lost life of the primary's database came back before the store itself.
+        let life = primary.store.incarnation().map_or(0, |life| life.counter);
+        let renewed = assignment.site.is_primary() && from.is_primary();
+        let came_back = world.truth.doubtful.contains(&SyncId::PRIMARY)
+            && (assignment.epoch.incarnation < life || renewed);
+        if epoch == assignment.epoch || came_back {
             continue;
         }
         let held = primary.store.totals(assignment.store);
@@ -123,14 +132,22 @@ fn handed_over(world: &World) -> Check {
 /// and no move between sites that can speak is left hanging.
 pub(super) fn at_peace(world: &World) -> Check {
     let primary = &world.processes[0];
-    for ((process, key, _), (site, hash)) in &world.truth.let_write {
-        if world.truth.doubtful.contains(site) || world.truth.arrived.contains(&(*key, *hash)) {
+    for ((process, key, epoch), (site, hash)) in &world.truth.let_write {
+        // A site that recovered, needlessly perhaps, wrote anew what the primary might not know.
+        let line = world.truth.became(*key, *hash);
+        let mut became = line.iter();
+        let arrived = became.any(|hash| world.truth.arrived.contains(&(*key, *hash)));
+        // A primary that was put back gave the ownership another number, and its site wrote over its own work.
+        let later = (*process, *key, *epoch)..=(*process, *key, Epoch::from_packed(u64::MAX));
+        let written_over = world.truth.doubtful.contains(&SyncId::PRIMARY)
+            && world.truth.let_write.range(later).nth(1).is_some();
+        if world.truth.doubtful.contains(site) || arrived || written_over {
             continue;
         }
         let writer = &world.processes[*process];
         let kept = [primary, writer].into_iter().any(|process| {
             let mut aside = process.store.quarantine().iter();
-            aside.any(|kept| kept.record.key == *key && kept.record.hash == *hash)
+            aside.any(|kept| kept.record.key == *key && line.contains(&kept.record.hash))
         });
         // Who writes past the checks replaces what was not sent yet.
         let fouled = world
@@ -163,7 +180,7 @@ pub(in crate::simulator) fn unfinished(world: &World) -> Option<StoreId> {
     found.map(|(store, _)| store)
 }
 
-fn can_finish(world: &World, store: StoreId, ends: [supplysync_model::SyncId; 2]) -> bool {
+fn can_finish(world: &World, store: StoreId, ends: [SyncId; 2]) -> bool {
     let sound = ends.iter().all(|site| {
         !world.truth.doubtful.contains(site)
             && world

@@ -6,6 +6,7 @@ mod bounded;
 mod equal;
 mod fenced;
 mod gap;
+mod given_back;
 mod ledger;
 mod loss;
 mod once;
@@ -86,6 +87,7 @@ pub fn at_peace(world: &World) -> Check {
     loss::at_peace(world)?;
     fenced::at_peace(world)?;
     recovered::at_peace(world)?;
+    given_back::at_peace(world)?;
     ledger::at_peace(world)?;
     admitted::at_peace(world)?;
     equal::at_peace(world)

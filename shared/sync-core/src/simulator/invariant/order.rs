@@ -1,9 +1,12 @@
 //! P6: a reader never sees a transaction without its item, its name or its stock line, as new as it was written on.
 
+use supplysync_model::SyncId;
+
 use super::{Check, Violation};
 use crate::simulator::body;
 use crate::simulator::store::{Etag, StoredRecord};
 use crate::simulator::world::{Observation, World};
+use crate::{Cursor, Direction};
 
 const NAME: &str = "invariant_p6_order";
 
@@ -23,8 +26,15 @@ pub fn invariant_p6_order(world: &World, seen: &Observation) -> Check {
         here && of.is_some_and(|of| record.epoch < of.epoch)
             && !world.truth.arrived.contains(&(record.key, record.hash))
     };
+    // A copy that is loaded afresh from a primary that was put back loses first what its transactions refer to.
+    let replaced = |held: &StoredRecord| {
+        let channel = held.record.channel;
+        let row = store.cursor(SyncId::PRIMARY, channel, Direction::Pull);
+        let follows = row.is_some_and(|row| matches!(row.cursor, Cursor::Following { .. }));
+        world.truth.doubtful.contains(&SyncId::PRIMARY) && !follows
+    };
     // What this site wrote under an ownership that it has lost is on its way into quarantine.
-    for held in store.records().filter(|held| !stale(held)) {
+    for held in store.records().filter(|held| !stale(held) && !replaced(held)) {
         for reference in body::references(&held.record) {
             // Stock of a site that recovered has the primary's numbers again.
             if world.truth.doubtful.contains(&held.record.origin_site)

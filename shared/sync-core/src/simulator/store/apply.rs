@@ -6,8 +6,8 @@ use supplysync_model::{
 
 use super::{CursorRow, ModelStore, Moment, Quarantined, StoredRecord, fault};
 use crate::{
-    ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Tenure, Verdict, decide_pull,
-    decide_push, decide_repair, is_own_work, may_write, record_hash,
+    ApplyOutcome, ApplyRequest, ChannelAck, Cursor, Direction, Part, Refusal, Tenure, Verdict,
+    decide_give_back, decide_pull, decide_push, decide_repair, is_own_work, may_write, record_hash,
 };
 
 /// What one transaction does.
@@ -183,8 +183,11 @@ impl ModelStore {
                 Verdict::Quarantine(Reason::MALFORMED_RECORD)
             } else if direction == Direction::Push {
                 let assignment = part.channel.store().and_then(|store| self.assignment(store));
-                let decide = if repairs { decide_repair } else { decide_push };
-                decide(existing, &record, peer, assignment.as_ref())
+                match self.giving_back(peer) {
+                    _ if repairs => decide_repair(existing, &record, peer, assignment.as_ref()),
+                    Some(giving) => decide_give_back(existing, &record, peer, assignment.as_ref(), &giving),
+                    None => decide_push(existing, &record, peer, assignment.as_ref()),
+                }
             } else {
                 decide_pull(existing, &record)
             };

@@ -11,11 +11,14 @@ impl ModelStore {
         let Some(held) = held else {
             return LineageVerdict::Known;
         };
+        if self.incarnation != Some(held.incarnation) {
+            return self.lineage_before(&held);
+        }
         let ours = match held.seq {
             0 => Some(&Chain([0; 16])),
             seq => self.chains.get(&seq),
         };
-        if self.incarnation == Some(held.incarnation) && ours == Some(&held.chain) {
+        if ours == Some(&held.chain) {
             LineageVerdict::Known
         } else {
             LineageVerdict::Broken

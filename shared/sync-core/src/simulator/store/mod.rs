@@ -4,6 +4,7 @@
 mod apply;
 mod compare;
 mod ledger;
+mod life;
 mod lineage;
 mod moves;
 mod own;
@@ -56,10 +57,16 @@ pub struct ModelStore {
     taken: BTreeSet<(StoreId, Epoch)>,
     /// Stores that went elsewhere while some of this site's work was on its way (satellite).
     lost: BTreeSet<StoreId>,
+    /// What the primary refused of what this site wrote, with the place in the feed (satellite).
+    refused: BTreeSet<(RecordKey, Seq)>,
     /// What the primary held of channels at hand-overs that have been overtaken.
     stood: BTreeMap<(Channel, Seq), Digest>,
     /// The recovery under way (satellite).
     recovery: Option<Recovery>,
+    /// The later life of this database (primary).
+    life: Option<life::OwnLife>,
+    /// The later life of the primary's database, as met (satellite).
+    met: Option<life::Met>,
     /// The highest schema that this site's program knows.
     reads: u32,
     commits: u64,
@@ -92,8 +99,11 @@ impl ModelStore {
             decisions: BTreeMap::new(),
             taken: BTreeSet::new(),
             lost: BTreeSet::new(),
+            refused: BTreeSet::new(),
             stood: BTreeMap::new(),
             recovery: None,
+            life: None,
+            met: None,
             reads: u32::MAX,
             commits: 0,
         }

@@ -48,6 +48,9 @@ impl ModelStore {
     ) -> Result<(), Fault> {
         let mut next = self.clone();
         let mut hashes = Vec::new();
+        if self.is_gathering() {
+            return Err(not_possible());
+        }
         let present = self.assignment(store).ok_or_else(not_possible)?;
         let under_way = self.moves.get(&store).copied();
         match under_way {
@@ -183,6 +186,13 @@ impl ModelStore {
                 self.commit(&[], moment);
                 return Ok(ReportNoted { subject, seq: 0 });
             }
+            SiteReport::GivenBack(life) => {
+                let mut hashes = Vec::new();
+                self.record_given_back(peer, life, &mut hashes)?;
+                let seq = if hashes.is_empty() { 0 } else { self.seq };
+                self.commit(&hashes, moment);
+                return Ok(ReportNoted { subject, seq });
+            }
             _ => return Ok(ReportNoted { subject, seq: 0 }),
         };
         let mut hashes = Vec::new();
@@ -210,6 +220,9 @@ impl ModelStore {
 
     /// Hands over every store of which nothing is missing any more; within a transaction.
     pub(super) fn advance_moves(&mut self, hashes: &mut Vec<RecordHash>) -> Result<(), Fault> {
+        if self.is_gathering() {
+            return Ok(());
+        }
         for (store, mut row) in self.moves.clone() {
             let Some(mut draining) = self.assignment(store).filter(|now| now.version == row.version) else {
                 continue;
@@ -240,6 +253,10 @@ impl ModelStore {
                 self.assign(&moved, hashes)?;
                 self.moves.remove(&store);
                 self.handed.insert(store, (draining.site, row.released));
+                // What the new site was refused in another tenure says nothing of what it has now.
+                for kept in self.quarantine.iter_mut().filter(|kept| kept.from_site == to) {
+                    kept.former |= kept.record.channel.store() == Some(store);
+                }
                 // What was proven of the new site's copy was proven in another tenure of it.
                 for channel in Channel::of_store(store) {
                     if let Some(row) = self.cursors.get_mut(&(to, channel, Direction::Push)) {
@@ -251,7 +268,11 @@ impl ModelStore {
         Ok(())
     }
 
-    fn assign(&mut self, assignment: &Assignment, hashes: &mut Vec<RecordHash>) -> Result<(), Fault> {
+    pub(super) fn assign(
+        &mut self,
+        assignment: &Assignment,
+        hashes: &mut Vec<RecordHash>,
+    ) -> Result<(), Fault> {
         let (schema, body) = (self.bodies.write_assignment)(assignment);
         let change = OwnChange {
             key: RecordKey {
@@ -271,15 +292,19 @@ impl ModelStore {
     /// While the site recovers it says nothing.
     pub fn read_reports(&mut self, moment: Moment, noted: &[ReportSubject]) -> ReportsRead {
         for subject in noted {
-            if let ReportSubject::Recovered(life) = subject {
-                self.recovery_noted(*life);
-                self.commit(&[], moment);
+            match subject {
+                ReportSubject::Recovered(life) => self.recovery_noted(*life),
+                ReportSubject::GivenBack(life) => self.given_back_noted(*life),
+                _ => continue,
             }
+            self.commit(&[], moment);
         }
         let mut read = ReportsRead {
             push: self.push_channels(),
+            open: self.is_giving_back(),
             ..ReportsRead::default()
         };
+        read.reports.extend(self.report_given_back());
         if self.holds_back() {
             read.open = true;
             return read;
@@ -347,6 +372,7 @@ impl ModelStore {
     pub fn accepts(&self, store: StoreId) -> Option<Epoch> {
         let assignment = self.assignment(store)?;
         let [stock, _] = Channel::of_store(store);
+        self.refuse_while_gathering(stock).ok()?;
         may_write(stock, self.sync_id, Some(&assignment), self.tenure(&assignment)).ok()?;
         Some(assignment.epoch)
     }
@@ -399,6 +425,9 @@ impl ModelStore {
     /// here since: `assignment` says what was handed over then.
     pub(super) fn held_at(&self, assignment: &Assignment, channel: Channel) -> Option<Seq> {
         let given = assignment.hand_over?;
+        if self.is_of_former_life(assignment) {
+            return None;
+        }
         let equal = self.digest(channel) == given.totals.of(channel);
         (assignment.site != self.sync_id && equal).then_some(given.seq)
     }

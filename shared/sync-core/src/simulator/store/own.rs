@@ -62,6 +62,7 @@ impl ModelStore {
         change: OwnChange,
         hashes: &mut Vec<RecordHash>,
     ) -> Result<Written, Fault> {
+        self.refuse_while_gathering(change.channel)?;
         let assignment = change.channel.store().and_then(|store| self.assignment(store));
         let tenure = assignment.as_ref().map(|assignment| self.tenure(assignment));
         let tenure = tenure.unwrap_or_default();

@@ -3,7 +3,7 @@
 use supplysync_model::{Channel, Fault, Record, RecordKey, Seq};
 
 use super::ModelStore;
-use crate::{Cursor, Direction, Page, PageRequest, Part, is_own_work};
+use crate::{Cursor, Direction, Page, PageRequest, Part};
 
 /// What still fits into a page.
 struct Room {
@@ -65,7 +65,7 @@ impl ModelStore {
     fn follow(&self, direction: Direction, channel: Channel, after: Seq, room: &mut Room) -> Option<Part> {
         let beyond = self
             .feed(channel, after)
-            .filter(|held| direction == Direction::Pull || is_own_work(self.sync_id, &held.record, held.seq));
+            .filter(|held| direction == Direction::Pull || self.goes_up(channel, after, held));
         let (records, all) = room.take(beyond.map(|held| &held.record));
         if records.is_empty() && !all {
             return None;

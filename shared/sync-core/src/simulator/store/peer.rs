@@ -65,9 +65,18 @@ impl ModelStore {
                 random: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
             },
             checkpoint: known.checkpoint,
-            cursors: self.cursors_of(hello.sync_id, Direction::Push),
+            cursors: {
+                let mut cursors = self.cursors_of(hello.sync_id, Direction::Push);
+                let outlived = self.is_outlived(hello.sync_id, hello.incarnation);
+                cursors.retain(|(channel, _)| {
+                    !outlived && (!hello.recovers || !self.is_given_in(hello.sync_id, *channel))
+                });
+                cursors
+            },
             serve: self.served_channels(hello.sync_id),
             lineage: self.check_lineage(hello.checkpoint),
+            life: self.life_for(hello),
+            stands: self.stands_of(hello),
             mismatches: Vec::new(),
             refuse: (!registered).then(|| {
                 let message = format!("site {} is not registered here: add it first", hello.sync_id);
@@ -87,11 +96,17 @@ impl ModelStore {
         begins: Option<Checkpoint>,
     ) {
         self.leases.insert(site, session);
+        if begins.is_none() && self.is_outlived(site, Some(incarnation)) {
+            // Where we stood was in another feed.
+            self.cursors
+                .retain(|(peer, _, direction), _| *peer != site || *direction != Direction::Push);
+        }
         let peer = self.peers.entry(site).or_default();
         peer.incarnation = Some(incarnation);
         if begins.is_some() {
             (peer.checkpoint, peer.recovering) = (begins, true);
             self.forget_life(site);
+            self.forget_what_was_given(site);
         }
         self.commit(&[], moment);
     }
@@ -176,19 +191,16 @@ impl ModelStore {
     }
 
     /// The channels of the stores assigned to this site, and of those that it lost with work on its way; in rank order
-    /// (satellite). None while it recovers: what it has may be of another past.
+    /// (satellite). None of these while it recovers: what it has may be of another past; nor while the primary is given
+    /// back what it lost, of which the others are a part.
     pub fn push_channels(&self) -> Vec<Channel> {
-        if self.holds_back() {
+        if self.is_giving_back() {
+            return self.gives_back();
+        }
+        if self.holds_back() || self.waits_for_gathering() {
             return Vec::new();
         }
-        let own = self
-            .assignments()
-            .filter(|assignment| assignment.site == self.sync_id);
-        let own = own.map(|assignment| assignment.store);
-        let mut channels: Vec<_> = own
-            .chain(self.lost.iter().copied())
-            .flat_map(Channel::of_store)
-            .collect();
+        let mut channels = self.own_and_lost();
         channels.sort_unstable();
         channels
     }
@@ -213,7 +225,13 @@ impl ModelStore {
     ) -> Result<(), Fault> {
         self.check_lease(peer, lease)?;
         let direction = self.sends();
+        if direction == Direction::Push {
+            self.note_refused(ack);
+        }
         for acked in &ack.channels {
+            if self.note_given(acked.channel, acked.cursor, &ack.refused) {
+                continue;
+            }
             let row = self
                 .cursors
                 .entry((peer, acked.channel, direction))

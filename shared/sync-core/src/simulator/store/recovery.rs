@@ -42,6 +42,15 @@ impl ModelStore {
             .is_some_and(|recovery| recovery.step < RecoveryStep::Done)
     }
 
+    /// A recovery that was under way begins again; whether one was.
+    pub(super) fn begin_recovery_again(&mut self) -> bool {
+        let again = self.holds_back() && !self.asks_for_life();
+        if let Some(recovery) = self.recovery.as_mut().filter(|_| again) {
+            recovery.step = RecoveryStep::Asked;
+        }
+        again
+    }
+
     /// Whether a new life is to be asked for: until something came that proves that the primary knows of it.
     pub(super) fn asks_for_life(&self) -> bool {
         self.recovery

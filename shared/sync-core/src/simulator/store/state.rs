@@ -117,4 +117,6 @@ pub struct Peer {
     pub checkpoint: Option<Checkpoint>,
     /// Whether it is taking back its own stores.
     pub recovering: bool,
+    /// The counter of the last life of this database that it gave back everything to.
+    pub given_back: u32,
 }

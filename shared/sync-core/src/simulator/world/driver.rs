@@ -69,6 +69,7 @@ impl World {
                 satellite: process,
                 dial,
                 life,
+                primary_life: self.processes[0].life,
                 judged: None,
                 replica,
                 understood,
@@ -277,7 +278,13 @@ impl World {
             } else {
                 push = self.processes[process].store.push_channels();
             }
-            self.drive(connection, end, Input::SettingsChanged { serve, push });
+            let gathering = self.processes[0].store.is_gathering();
+            let input = Input::SettingsChanged {
+                serve,
+                push,
+                gathering,
+            };
+            self.drive(connection, end, input);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::lost_primary::Fate;
 use crate::simulator::frame::Frame;
 use crate::{Effect, Input, TimerId};
 
@@ -47,6 +48,8 @@ pub struct At {
 pub enum Event {
     /// Somebody does something, or something goes wrong.
     Operate,
+    /// Something happens to the primary's database.
+    Fate(Fate),
     /// A satellite dials, unless it has another date by now.
     Dial(ProcessId, u64),
     /// A frame arrives.

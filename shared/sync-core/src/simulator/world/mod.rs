@@ -6,6 +6,7 @@ mod disk;
 mod driver;
 pub mod event;
 mod link;
+mod lost_primary;
 mod manage;
 mod misfortune;
 mod operate;
@@ -62,7 +63,7 @@ pub enum Observation {
     Applied {
         /// Where.
         process: ProcessId,
-        /// The life of the satellite's database when it dialled.
+        /// The life of the sender's database when the session began.
         life: usize,
         /// The batch.
         request: ApplyRequest,
@@ -119,6 +120,12 @@ pub struct World {
     pub(super) counts: Counts,
     pub(super) history: History,
     pub(super) seen: Vec<Observation>,
+    /// The primary's database was put back, and nobody has said that it goes on.
+    pub(super) unchosen: bool,
+    /// Sites that stopped exchanging have looked again since there is peace.
+    pub(super) looked_again: bool,
+    /// The counter of the primary's last life.
+    pub(super) last_life: u32,
     /// Nothing goes wrong any more.
     pub(super) calm: bool,
     pub(super) operations: u32,
@@ -151,6 +158,9 @@ impl World {
             counts: Counts::default(),
             history,
             seen: Vec::new(),
+            unchosen: false,
+            looked_again: false,
+            last_life: 1,
             calm: false,
             operations: 0,
             last_connection: 0,
@@ -161,6 +171,7 @@ impl World {
             names: Vec::new(),
         };
         world.set_up();
+        world.draw_fate();
         world
     }
 
@@ -216,7 +227,7 @@ impl World {
             | Event::Room(process)
             | Event::Read(process, _)
             | Event::Down(process, _) => Place::Process(*process),
-            Event::Wake(_) => Place::Process(0),
+            Event::Wake(_) | Event::Fate(_) => Place::Process(0),
             Event::Deliver(connection, end, _) | Event::Ended(connection, end) => {
                 self.place_of(*connection, *end)
             }
@@ -272,6 +283,7 @@ impl World {
     fn carry_on(&mut self, event: Event) {
         match event {
             Event::Operate => self.operate(),
+            Event::Fate(fate) => self.fate(fate),
             Event::Dial(process, date) => self.dial(process, date),
             Event::Deliver(connection, end, frame) => self.deliver(connection, end, frame),
             Event::Ended(connection, end) => self.ended(connection, end),

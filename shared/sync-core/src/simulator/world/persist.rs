@@ -119,9 +119,21 @@ impl World {
                     // A person decided that this database goes on, whatever its past.
                     link.judged = state.checkpoint.filter(|_| !hello.recovers);
                 }
-                Input::PeerOpened(op, state)
+                Input::PeerOpened(op, Box::new(state))
             }
             Effect::CheckLineage(op, held) => Input::LineageChecked(op, store.check_lineage(held)),
+            Effect::MeetLife {
+                op,
+                life,
+                pushed,
+                stands,
+            } => {
+                self.counts.count(Deed::LifeMet);
+                match store.meet_life(moment, &life, &pushed, stands.as_deref()) {
+                    Ok(push) => Input::LifeMet { op, push },
+                    Err(fault) => Input::Failed(op, fault),
+                }
+            }
             Effect::AdoptIncarnation(op, life, None) => match store.adopt_incarnation(moment, life) {
                 Ok(()) => Input::IncarnationAdopted(op, None),
                 Err(fault) => Input::Failed(op, fault),
@@ -171,7 +183,7 @@ impl World {
                 Input::ReportsRead(op, read)
             }
             Effect::RecordReport(op, report) => {
-                if matches!(report, SiteReport::Recovered(_)) {
+                if matches!(report, SiteReport::Recovered(_) | SiteReport::GivenBack(_)) {
                     self.settings_moved(0);
                 }
                 let store = &mut self.processes[at.process].store;
@@ -300,7 +312,11 @@ impl World {
         if settings {
             self.settings_moved(at.process);
         }
-        let life = self.connections.get(&at.connection).map_or(0, |link| link.life);
+        let link = self.connections.get(&at.connection);
+        let life = link.map_or(0, |link| match request.direction {
+            Direction::Push => link.life,
+            Direction::Pull => link.primary_life,
+        });
         self.seen.push(Observation::Spoke(at, request.peer));
         self.seen.push(Observation::Applied {
             process: at.process,
@@ -345,6 +361,7 @@ fn op_of(effect: &Effect<Frame>) -> Option<OpId> {
     match effect {
         Effect::OpenPeer(op, _)
         | Effect::CheckLineage(op, _)
+        | Effect::MeetLife { op, .. }
         | Effect::AdoptIncarnation(op, ..)
         | Effect::GrantLease(op, ..)
         | Effect::ReadPage(op, _)

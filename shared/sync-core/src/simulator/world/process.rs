@@ -100,6 +100,8 @@ pub struct Connection {
     pub dial: u32,
     /// The life of its database when it dialled.
     pub life: usize,
+    /// That of the primary's.
+    pub primary_life: usize,
     /// The point of the satellite's feed that the primary judged it by.
     pub judged: Option<Checkpoint>,
     /// Which of the primary's programs it leads to.

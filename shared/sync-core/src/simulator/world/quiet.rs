@@ -41,6 +41,8 @@ impl World {
                 return Err(self.no_peace());
             }
             self.run_for(LOOK_MS)?;
+            self.end_what_hangs(began);
+            self.judge()?;
             if !self.twins_are_told_apart() && self.now - told > NEWS_MS {
                 told = self.now;
                 self.edit_master(false);
@@ -62,6 +64,9 @@ impl World {
     fn settled(&self, since: i64) -> bool {
         let primary = &self.processes[0];
         primary.up
+            && !primary.store.is_gathering()
+            && !self.unchosen
+            && (self.looked_again || !self.truth.doubtful.contains(&SyncId::PRIMARY))
             && self
                 .processes
                 .iter()

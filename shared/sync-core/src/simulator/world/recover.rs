@@ -32,6 +32,8 @@ impl World {
         let moment = self.moment();
         self.processes[process].store.recover(moment, backup);
         self.processes[process].recovered = true;
+        // Needlessly, perhaps; what it wrote gets new numbers all the same.
+        self.truth.doubtful.insert(self.processes[process].site);
         note!(
             self,
             "process {process} is to go on, the backup's head is {backup:?}"

@@ -1,0 +1,172 @@
+//! The primary's database is lost and an older one put back: its sites give back what it lacks, and then everything goes on.
+
+use supplysync_model::{Kind, Reason, ReportSubject, SiteReport, SyncId};
+use supplysync_record_codec::RecordBody;
+use supplysync_store::Store;
+use supplysync_sync_core::{Hello, LineageVerdict};
+
+use crate::database::Database;
+use crate::link::{ALL, SESSION, World, pull, push};
+use crate::records::Records;
+use crate::sample::{SECOND, history_channel, key, line, network, receipt, site, stock_channel, unit};
+
+crate::on_every_database! {
+    what_the_primary_lost_is_given_back;
+    nothing_is_written_or_moved_before_that;
+    a_primary_put_back_by_other_means_is_loaded_afresh;
+}
+
+/// A network in step, and the primary's database as a backup of before the stores' first work has it.
+async fn lost(bed: &impl Database<Records = Store>) -> (World<Store>, Store) {
+    let backup = bed.site(1).await;
+    backup.put(network()).await.unwrap();
+    let world = World::in_step(bed).await;
+    let wrote = vec![line(500, SECOND, 5), receipt(600, SECOND, 500, 5)];
+    world.second.put(wrote).await.unwrap();
+    world.primary.put(vec![unit(90, "later")]).await.unwrap();
+    world.settle().await;
+    (world, backup)
+}
+
+/// A site meets the life of the primary's database that was put back, and gives back what it has.
+async fn gives_back(primary: &Store, satellite: &Store) {
+    let state = satellite.hello_state().await.unwrap();
+    let hello = Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        software_version: String::new(),
+        sync_id: state.sync_id,
+        site_name: state.site_name,
+        store_codes: state.store_codes,
+        incarnation: state.incarnation,
+        head: state.head,
+        checkpoint: state.checkpoint,
+        cursors: state.cursors,
+        recovers: state.recovers,
+    };
+    let state = primary.open_peer(&hello).await.unwrap();
+    assert_eq!(state.lineage, LineageVerdict::Known);
+    let life = state.life.unwrap();
+    let to_push = satellite
+        .meet_life(life, state.cursors, state.stands)
+        .await
+        .unwrap();
+    assert!(
+        to_push
+            .iter()
+            .all(|channel| channel.store() != Some(crate::sample::store_id(SECOND)))
+            || satellite.sync_id() != site(2),
+        "{to_push:?}"
+    );
+    primary
+        .grant_lease(satellite.sync_id(), SESSION, hello.incarnation.unwrap(), None)
+        .await
+        .unwrap();
+    push(satellite, primary, ALL).await;
+    let given = SiteReport::GivenBack(life.began.incarnation);
+    let read = satellite.read_reports(Vec::new()).await.unwrap();
+    assert!(read.reports.contains(&given), "{read:?}");
+    primary
+        .record_report(satellite.sync_id(), Some(SESSION), given)
+        .await
+        .unwrap();
+    let noted = vec![ReportSubject::GivenBack(life.began.incarnation)];
+    let read = satellite.read_reports(noted).await.unwrap();
+    assert!(!read.open && read.reports.is_empty(), "{read:?}");
+}
+
+/// A session after that: how both ends stand is said anew.
+async fn meets_again(primary: &Store, satellite: &Store) {
+    let life = primary.later_life().await.unwrap().unwrap().0;
+    let life = supplysync_sync_core::PrimaryLife {
+        began: life.began,
+        gathering: life.gathering,
+        given_back: true,
+    };
+    satellite.meet_life(life, Vec::new(), None).await.unwrap();
+    primary
+        .grant_lease(
+            satellite.sync_id(),
+            SESSION,
+            Records::head(satellite).await.incarnation,
+            None,
+        )
+        .await
+        .unwrap();
+}
+
+async fn what_the_primary_lost_is_given_back(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    let began = primary.begin_later_life(true).await.unwrap();
+    assert!(began.seq > world.primary.head().await.seq);
+    gives_back(&primary, &world.third).await;
+    let (life, owing) = primary.later_life().await.unwrap().unwrap();
+    assert_eq!((life.gathering, owing), (true, vec![site(2)]));
+    assert!(
+        primary.record(key(Kind::UNIT, 90)).await.is_some(),
+        "from another site"
+    );
+    gives_back(&primary, &world.second).await;
+    assert!(!primary.later_life().await.unwrap().unwrap().0.gathering);
+    for satellite in [&world.second, &world.third] {
+        meets_again(&primary, satellite).await;
+        push(satellite, &primary, ALL).await;
+        pull(&primary, satellite, ALL).await;
+    }
+    pull(&primary, &world.third, ALL).await;
+    for channel in [stock_channel(SECOND), history_channel(SECOND)] {
+        assert_eq!(
+            primary.total(channel).await,
+            world.second.total(channel).await,
+            "{channel}"
+        );
+    }
+    // Written on both ends again, and in step.
+    world
+        .second
+        .put(vec![receipt(601, SECOND, 500, 1)])
+        .await
+        .unwrap();
+    push(&world.second, &primary, ALL).await;
+    assert!(primary.record(key(Kind::TRANSACTION, 601)).await.is_some());
+}
+
+async fn nothing_is_written_or_moved_before_that(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    primary.begin_later_life(true).await.unwrap();
+    let store = crate::sample::store_id(SECOND);
+    let refused = primary.move_store(store, site(3), false).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::RECOVERY_PENDING);
+    gives_back(&primary, &world.second).await;
+    assert!(
+        world.second.push_channels().await.unwrap().is_empty(),
+        "the others come first"
+    );
+    assert!(primary.end_gathering().await.unwrap());
+    assert!(!primary.end_gathering().await.unwrap(), "once is enough");
+    meets_again(&primary, &world.second).await;
+    assert!(!world.second.push_channels().await.unwrap().is_empty());
+    // Who comes late is heard, and master data that nothing stands against is taken.
+    gives_back(&primary, &world.third).await;
+    let unit = primary.record(key(Kind::UNIT, 90)).await.unwrap().0;
+    assert!(matches!(RecordBody::of_record(&unit), Ok(RecordBody::Unit(_))));
+}
+
+async fn a_primary_put_back_by_other_means_is_loaded_afresh(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    // Somebody worked on it before anybody noticed.
+    primary.put(vec![unit(91, "meanwhile")]).await.unwrap();
+    primary.begin_later_life(false).await.unwrap();
+    for satellite in [&world.second, &world.third] {
+        gives_back(&primary, satellite).await;
+        let known = satellite.hello_state().await.unwrap().cursors;
+        assert!(known.is_empty(), "{known:?}");
+    }
+    for satellite in [&world.second, &world.third] {
+        meets_again(&primary, satellite).await;
+        push(satellite, &primary, ALL).await;
+        pull(&primary, satellite, ALL).await;
+        assert!(satellite.record(key(Kind::UNIT, 91)).await.is_some());
+    }
+    assert_eq!(primary.sync_id(), SyncId::PRIMARY);
+}
