@@ -98,7 +98,9 @@ pub fn decide_give_back(
     let Some(store) = incoming.channel.store() else {
         return match giving.open {
             false => Verdict::Quarantine(Reason::MASTER_DATA_IS_PRIMARY_ONLY),
-            true if !incoming.origin_site.is_primary() => Verdict::Quarantine(Reason::NOT_OWNER),
+            true if !incoming.origin_site.is_primary() || is_anothers(incoming.channel, from) => {
+                Verdict::Quarantine(Reason::NOT_OWNER)
+            }
             true => latest(existing, incoming, giving),
         };
     };
@@ -123,6 +125,11 @@ pub fn decide_give_back(
         }
         verdict => verdict,
     }
+}
+
+/// Whether only another site is told what is in a channel.
+fn is_anothers(channel: Channel, site: SyncId) -> bool {
+    matches!(channel, Channel::Site(of) if of != site)
 }
 
 /// The later version stays. What was written in the present life stands beside what was lost, but for what that was made on.
@@ -235,5 +242,7 @@ pub fn may_write(
     }
 }
 
+#[cfg(test)]
+mod give_back_tests;
 #[cfg(test)]
 mod tests;

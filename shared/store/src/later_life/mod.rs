@@ -132,6 +132,11 @@ impl Queries {
         ))
     }
 
+    /// Whether the work of this site's stores waits until other sites have given back what the primary lost (satellite).
+    pub async fn waits_for_others(&self) -> Result<bool, Fault> {
+        Ok(self.met_life().await?.is_some_and(|met| met.gathering))
+    }
+
     /// The life of the primary's database, as met; `None` in its first life (satellite).
     pub(crate) async fn met_life(&self) -> Result<Option<MetLife>, Fault> {
         let sql = "SELECT incarnation, incarnation_random, head_seq, gathering, given_back FROM met_life WHERE id = 1";

@@ -29,7 +29,7 @@ impl Queries {
         let moved = MoveState::Moved.number().unwrap_or_default();
         let head = format!(
             "SELECT m.store_id, m.version, m.from_site, m.released FROM store_move m WHERE m.outcome = {moved} \
-             AND m.ended_at > COALESCE((SELECT p.life_began_at FROM peer p WHERE p.site = m.from_site), 0) \
+             AND m.ended_at > COALESCE((SELECT p.life_began_at FROM peer p WHERE p.site = m.from_site), m.ended_at) \
              AND m.store_id IN "
         );
         let keys = given.keys().map(|store| code::bytes(store.to_bytes())).collect();

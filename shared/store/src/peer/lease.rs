@@ -115,14 +115,16 @@ impl WriteTx {
             let sql = format!("DELETE FROM cursor WHERE peer = $1 AND direction = {push}");
             self.conn().execute(sql, vec![number.into()]).await?;
         }
-        let sql = "INSERT INTO peer (site, incarnation, incarnation_random, seen_at) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (site) DO UPDATE SET incarnation = excluded.incarnation, \
+        // A site that is new here has handed nothing over, whoever had its Sync ID before.
+        let sql = "INSERT INTO peer (site, incarnation, incarnation_random, seen_at, life_began_at) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (site) DO UPDATE SET incarnation = excluded.incarnation, \
                    incarnation_random = excluded.incarnation_random, seen_at = excluded.seen_at";
         let values = vec![
             number.into(),
             i64::from(incarnation.counter).into(),
             (incarnation.random as i64).into(),
             self.now().0.into(),
+            (self.now().0 - 1).into(),
         ];
         self.conn().execute(sql, values).await?;
         match begins {

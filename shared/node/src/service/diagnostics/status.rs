@@ -82,7 +82,11 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
     let (quarantined, parked) = tx.set_aside().await?;
     let recovery = match here.is_primary() {
         true => gathering_in_words(tx).await?,
-        false => tx.recovery().await?.map(recovery_in_words).unwrap_or_default(),
+        false => match tx.recovery().await? {
+            Some(recovery) => recovery_in_words(recovery),
+            None if tx.waits_for_others().await? => WAITS_FOR_OTHERS.to_owned(),
+            None => String::new(),
+        },
     };
     let role = match here.is_primary() {
         true => v1::SiteRole::Primary,
@@ -101,6 +105,10 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         ..v1::SyncStatus::default()
     })
 }
+
+/// What a satellite says while the primary is given back what it lost.
+const WAITS_FOR_OTHERS: &str = "the primary's database was put back: every site gives back what it lost, and the work of this \
+                                site's stores goes up when all have; go on working";
 
 /// Which sites a primary that was put back waits for.
 async fn gathering_in_words(tx: &Queries) -> Result<String, Fault> {
