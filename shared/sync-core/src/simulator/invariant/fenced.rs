@@ -141,10 +141,12 @@ pub(super) fn at_peace(world: &World) -> Check {
         let later = (*process, *key, *epoch)..=(*process, *key, Epoch::from_packed(u64::MAX));
         let written_over = world.truth.doubtful.contains(&SyncId::PRIMARY)
             && world.truth.let_write.range(later).nth(1).is_some();
-        if world.truth.doubtful.contains(site) || arrived || written_over {
+        // What is written on a site that is off the network stays there.
+        let writer = &world.processes[*process];
+        let removed = writer.trouble.removed;
+        if world.truth.doubtful.contains(site) || arrived || written_over || removed {
             continue;
         }
-        let writer = &world.processes[*process];
         let kept = [primary, writer].into_iter().any(|process| {
             let mut aside = process.store.quarantine().iter();
             aside.any(|kept| kept.record.key == *key && line.contains(&kept.record.hash))

@@ -1,9 +1,11 @@
 //! The primary's database is lost: an older one of it goes on, in a later life, and is given back what it lacks. Drawn apart
 //! from everything else, so that a seed without it is what it would be.
 
+use std::collections::BTreeMap;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use supplysync_model::{Channel, Incarnation, SyncId};
+use supplysync_model::{Channel, Incarnation, RecordKey, SyncId};
 
 use super::event::Event;
 use super::{Observation, World, note};
@@ -91,11 +93,24 @@ impl World {
         restored.life = self.truth.begin_life(&restored.store, Some(restored.life));
         let (life, store) = (restored.life, restored.store.clone());
         self.truth.doubtful.insert(SyncId::PRIMARY);
-        // What counted as safe because the lost database had it must come again.
-        let latest: Vec<_> = self.truth.latest().into_iter().collect();
-        for (key, last) in latest {
+        // What counted as safe because the lost database had it must come again, unless it had been written over.
+        let mut last_arrived: BTreeMap<RecordKey, Etag> = BTreeMap::new();
+        let ever = &self.truth.ever_arrived;
+        for write in self
+            .truth
+            .writes
+            .iter()
+            .filter(|write| ever.contains(&(write.key, write.hash)))
+        {
+            let last = last_arrived.entry(write.key).or_insert(write.version);
+            *last = write.version.max(*last);
+        }
+        for (key, last) in self.truth.latest() {
             let here = store.get_record(key).map(|held| held.record.hash);
-            if here != Some(last.hash) {
+            let written_over = last_arrived
+                .get(&key)
+                .is_some_and(|version| *version > last.version);
+            if here != Some(last.hash) && !written_over {
                 self.truth.arrived.remove(&(key, last.hash));
             }
         }
