@@ -1,5 +1,7 @@
 //! P2: a change is acknowledged after the receiver's durable commit, never before.
 
+use supplysync_model::SyncId;
+
 use super::{Check, Violation};
 use crate::Cursor;
 use crate::simulator::world::{Observation, World};
@@ -23,7 +25,9 @@ pub fn invariant_p2_no_acknowledged_loss(world: &World, seen: &Observation) -> C
     for acked in &ack.channels {
         let durable = store.cursor(*peer, acked.channel, store.receives());
         // What a site sent before it was taken off the network stays; how far it was is forgotten.
-        let forgotten = durable.is_none() && world.is_site_removed(*peer);
+        // So is where a primary that was put back stood in what another database of the site had given back to it.
+        let put_back = world.truth.doubtful.contains(&SyncId::PRIMARY);
+        let forgotten = durable.is_none() && (world.is_site_removed(*peer) || put_back);
         if !forgotten && !durable.is_some_and(|row| reaches(row.cursor, acked.cursor)) {
             let what = format!(
                 "process {process} acknowledges {} up to {:?}, durable is {:?}",
