@@ -7,7 +7,7 @@ use supplysync_api::v1;
 use supplysync_model::limits::PROTOCOL_VERSION;
 use supplysync_model::{Clock, SyncId};
 use supplysync_store::Store;
-use supplysync_sync_core::{CloseReason, Direction, Hello, Mode, Refused, SessionLimits, primary, satellite};
+use supplysync_sync_core::{CloseReason, Direction, Mode, Refused, SessionLimits, primary, satellite};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -153,19 +153,8 @@ pub async fn run_satellite(
                 };
             }
         };
-        let hello = Hello {
-            protocol_min: PROTOCOL_VERSION,
-            protocol_max: PROTOCOL_VERSION,
-            software_version: context.software_version.to_owned(),
-            sync_id: state.sync_id,
-            site_name: state.site_name,
-            store_codes: state.store_codes,
-            incarnation: state.incarnation,
-            head: state.head,
-            checkpoint: state.checkpoint,
-            cursors: state.cursors,
-            recovers: state.recovers,
-        };
+        let push = state.push.clone();
+        let hello = state.hello(PROTOCOL_VERSION, context.software_version);
         let driver = Driver {
             machine: satellite::Session::new(satellite::Setup {
                 mode: host.mode,
@@ -184,7 +173,7 @@ pub async fn run_satellite(
             stop: host.stop,
             on_lease: None,
         };
-        driver.run(link, Some(hello), state.push).await
+        driver.run(link, Some(hello), push).await
     };
     Box::pin(session.instrument(span)).await
 }

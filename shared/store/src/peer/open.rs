@@ -33,6 +33,25 @@ pub struct HelloState {
     pub recovers: bool,
 }
 
+impl HelloState {
+    /// The Hello of a program that speaks one protocol.
+    pub fn hello(self, protocol: u32, software_version: &str) -> Hello {
+        Hello {
+            protocol_min: protocol,
+            protocol_max: protocol,
+            software_version: software_version.to_owned(),
+            sync_id: self.sync_id,
+            site_name: self.site_name,
+            store_codes: self.store_codes,
+            incarnation: self.incarnation,
+            head: self.head,
+            checkpoint: self.checkpoint,
+            cursors: self.cursors,
+            recovers: self.recovers,
+        }
+    }
+}
+
 impl Store {
     /// What to say in a Hello (satellite); one snapshot.
     pub async fn hello_state(&self) -> Result<HelloState, Fault> {

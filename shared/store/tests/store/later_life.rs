@@ -3,7 +3,7 @@
 use supplysync_model::{Kind, Reason, ReportSubject, SiteReport, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::Store;
-use supplysync_sync_core::{Hello, LineageVerdict};
+use supplysync_sync_core::LineageVerdict;
 
 use crate::database::Database;
 use crate::link::{ALL, SESSION, World, pull, push};
@@ -31,19 +31,7 @@ async fn lost(bed: &impl Database<Records = Store>) -> (World<Store>, Store) {
 /// A site meets the life of the primary's database that was put back, and gives back what it has.
 async fn gives_back(primary: &Store, satellite: &Store) {
     let state = satellite.hello_state().await.unwrap();
-    let hello = Hello {
-        protocol_min: 1,
-        protocol_max: 1,
-        software_version: String::new(),
-        sync_id: state.sync_id,
-        site_name: state.site_name,
-        store_codes: state.store_codes,
-        incarnation: state.incarnation,
-        head: state.head,
-        checkpoint: state.checkpoint,
-        cursors: state.cursors,
-        recovers: state.recovers,
-    };
+    let hello = state.hello(1, "test");
     let state = primary.open_peer(&hello).await.unwrap();
     assert_eq!(state.lineage, LineageVerdict::Known);
     let life = state.life.unwrap();

@@ -117,15 +117,7 @@ async fn only_a_registered_site_is_let_in(bed: impl Database) {
 
 async fn differences_in_name_and_stores_are_named(bed: impl Database) {
     let world = World::in_step(&bed).await;
-    let said = |state: supplysync_store::HelloState| Hello {
-        site_name: state.site_name,
-        store_codes: state.store_codes,
-        incarnation: state.incarnation,
-        head: state.head,
-        checkpoint: state.checkpoint,
-        cursors: state.cursors,
-        ..hello(state.sync_id)
-    };
+    let said = |state: supplysync_store::HelloState| state.hello(1, "test");
     let hello = said(world.second.hello_state().await.unwrap());
     assert_eq!(hello.store_codes, ["S200"]);
     let state = world.primary.open_peer(&hello).await.unwrap();
