@@ -140,7 +140,7 @@ pub async fn run(flags: &GlobalFlags, args: JoinArgs) -> Result<(), Problem> {
             _ => {
                 let store = Store::init(database, identity, run::store_deps()).await?;
                 // Of a site that has had another machine: what the primary has of its stores is taken back.
-                store.ask_recovery(None, true).await?;
+                store.ask_recovery(true).await?;
                 store
             }
         };

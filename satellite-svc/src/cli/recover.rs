@@ -69,7 +69,7 @@ pub async fn recover(flags: &GlobalFlags, args: RecoverArgs) -> Result<(), Probl
     let database = config.database.access(&config.data_dir)?;
     let store = Store::open(database, run::store_deps()).await?;
     // Its users were never stopped: nobody put it back with `restore`.
-    let asked = store.ask_recovery(None, true).await;
+    let asked = store.ask_recovery(true).await;
     let identity = store.identity();
     store.close().await;
     asked?;

@@ -124,7 +124,7 @@ impl Store {
         let store = Store::open(restored, deps).await?;
         let asked = match backup.identity.sync_id.is_primary() {
             true => store.begin_later_life(true).await.map(drop),
-            false => store.ask_recovery(Some(backup.seq), confirms).await,
+            false => store.ask_recovery(confirms).await,
         };
         store.close().await;
         let _ = std::fs::remove_file(beside(&staged, "lock"));

@@ -48,7 +48,7 @@ pub use copies::copies_in_words;
 pub use enrolment::{JoinTokenRow, Revocation};
 pub use later_life::LaterLife;
 pub use moves::{MoveOrder, MoveRecord, MoveState};
-pub use own::{Etag, OwnChange, Written};
+pub use own::{Etag, NOT_HERE_YET, OwnChange, Written};
 pub use peer::HelloState;
 pub use projection::{NotKept, Rebuilding};
 pub use record::StoredRecord;

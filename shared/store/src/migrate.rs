@@ -35,6 +35,7 @@ const MIGRATIONS: &[&[&str]] = &[
     recovery::SCHEMA,
     repair::SCHEMA,
     later_life::SCHEMA,
+    recovery::BACKUP_HEAD_SAYS_NOTHING,
 ];
 
 /// What a database holds.

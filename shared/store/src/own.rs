@@ -11,10 +11,10 @@ use supplysync_model::{
 use supplysync_record_codec::{RecordBody, known_schema};
 use supplysync_sync_core::{may_write, seal};
 
-use crate::WriteTx;
 use crate::digest::Deltas;
 use crate::held::{self, Held};
 use crate::landing::Landing;
+use crate::{Queries, WriteTx};
 
 /// A change of a record that this site owns.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,7 +153,9 @@ impl WriteTx {
         self.take_over(assignments.values()).await?;
         Ok(epochs)
     }
+}
 
+impl Queries {
     /// Where these stores are active in this transaction; a store that is active nowhere is left out.
     pub(crate) async fn assignments_now(
         &self,
@@ -255,6 +257,10 @@ fn outcome(key: RecordKey, epoch: Epoch, revision: Seq, changed: bool) -> Writte
     }
 }
 
+/// What a person is told of a store that was moved here, with `STORE_NOT_HERE_YET`.
+pub const NOT_HERE_YET: &str = "the store was moved here, and its data are not all here yet, or were written by a newer program: \
+                                wait until they are here, or update this program";
+
 fn refusal(reason: Reason, assignment: Option<&Assignment>) -> Fault {
     let message = match (reason, assignment) {
         (Reason::MASTER_DATA_IS_PRIMARY_ONLY, _) => {
@@ -267,9 +273,7 @@ fn refusal(reason: Reason, assignment: Option<&Assignment>) -> Fault {
         (Reason::STORE_DRAINING, _) => {
             "the store is being moved to another site: wait until the move is done".to_owned()
         }
-        (Reason::STORE_NOT_HERE_YET, _) => {
-            "the store was moved here, and its data are not all here yet: wait until they are".to_owned()
-        }
+        (Reason::STORE_NOT_HERE_YET, _) => NOT_HERE_YET.to_owned(),
         _ => "the store is not active on any site yet: assign it on the primary".to_owned(),
     };
     let fault = Fault::new(FaultCode::FailedPrecondition, reason, message);

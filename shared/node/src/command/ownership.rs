@@ -2,7 +2,7 @@
 //! The rule itself (P1) stands in the store's one write function.
 
 use supplysync_model::{Assignment, Channel, Fault, FaultCode, Reason, StoreId, SyncId};
-use supplysync_store::Queries;
+use supplysync_store::{NOT_HERE_YET, Queries};
 use supplysync_sync_core::may_write;
 
 /// Refuses on a satellite, naming the primary.
@@ -39,9 +39,7 @@ pub async fn require_active(tx: &Queries, store: StoreId) -> Result<Assignment, 
     let owner = assignment.site;
     if owner == tx.sync_id() {
         let message = match reason {
-            Reason::STORE_NOT_HERE_YET => {
-                "the store was moved here, and its data are not all here yet: wait until they are"
-            }
+            Reason::STORE_NOT_HERE_YET => NOT_HERE_YET,
             _ => "the store is being moved to another site: wait until the move is done",
         };
         return Err(Fault::new(FaultCode::FailedPrecondition, reason, message).with_metadata("store", store));

@@ -58,7 +58,7 @@ impl WriteTx {
                 continue;
             };
             let number = self.number_channel(part.channel).await?;
-            let shared = self.shared_up_to(recovery.backup, vec![number]).await?;
+            let shared = self.shared_up_to(vec![number]).await?;
             let reunion = Reunion {
                 site: self.sync_id(),
                 began: recovery.began,

@@ -1,7 +1,7 @@
 //! What a site keeps of the stores that are or were active on it: whether it has begun to write, what it decided about
 //! a move, and whether work of it is still on its way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use supplysync_model::{
     Assignment, AssignmentState, Channel, Epoch, Fault, StoreId, StoreTotals, SyncId, Timestamp,
@@ -35,12 +35,14 @@ impl Queries {
         let here = self.sync_id();
         let concerned: Vec<_> = assignments.filter(|a| tenure_matters(here, a)).collect();
         let rows = self.tenure_rows(concerned.iter().map(|a| a.store)).await?;
+        let unreadable = self.unreadable_among(concerned.iter().copied()).await?;
         let mut tenures = HashMap::with_capacity(concerned.len());
         for assignment in concerned {
             let row = rows.get(&assignment.store).copied().unwrap_or_default();
             let taken_over = match assignment.hand_over {
                 None => true,
                 Some(_) if row.taken == Some(assignment.epoch) => true,
+                Some(_) if unreadable.contains(&assignment.store) => false,
                 Some(given) => self.store_totals(assignment.store).await? == given.totals,
             };
             let aborted = row.decided.filter(|(_, what)| *what == ABORTED);
@@ -48,6 +50,30 @@ impl Queries {
             tenures.insert(assignment.store, Tenure { aborted, taken_over });
         }
         Ok(tenures)
+    }
+
+    /// Stores that were handed over to this site, that it has not begun to write, and that it can't: some of their records
+    /// were written by a newer program.
+    pub(crate) async fn unreadable_among<'a>(
+        &self,
+        assignments: impl Iterator<Item = &'a Assignment>,
+    ) -> Result<HashSet<StoreId>, Fault> {
+        let given = assignments.filter(|assignment| assignment.hand_over.is_some());
+        let given: HashMap<_, _> = given.map(|given| (given.store, given.epoch)).collect();
+        if given.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let sql = "SELECT DISTINCT c.name FROM parked p JOIN record r ON r.kind = p.kind AND r.id = p.id \
+                   JOIN channel c ON c.number = r.channel WHERE p.missing_kind IS NULL AND NOT r.deleted";
+        let mut unreadable = HashSet::new();
+        for row in self.conn().rows(sql, vec![]).await? {
+            let name: String = row.try_get_by_index(0).map_err(database)?;
+            let store = name.parse::<Channel>().ok().and_then(|channel| channel.store());
+            unreadable.extend(store.filter(|store| given.contains_key(store)));
+        }
+        let begun = self.tenure_rows(unreadable.iter().copied()).await?;
+        unreadable.retain(|store| begun.get(store).and_then(|row| row.taken) != given.get(store).copied());
+        Ok(unreadable)
     }
 
     pub(super) async fn tenure_rows(

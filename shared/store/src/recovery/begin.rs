@@ -17,7 +17,7 @@ use crate::held::{self, record_id};
 use crate::landing::Landing;
 use crate::{AuditEntry, Queries, Store, WriteTx, raw};
 
-use super::RecoveryStep;
+use super::{Recovery, RecoveryStep};
 
 /// Records written anew at a time.
 const PAGE: usize = 2_500;
@@ -36,10 +36,10 @@ impl Store {
 
 impl WriteTx {
     async fn begin_life(&mut self, life: Incarnation, resume_after: Seq) -> Result<Checkpoint, Fault> {
-        let asked = self.recovery().await?.filter(|recovery| recovery.asks_for_life());
-        let Some(recovery) = asked else {
+        let asked = self.recovery().await?.filter(Recovery::asks_for_life);
+        if asked.is_none() {
             return Err(Fault::internal("a new life for a database that asks for none"));
-        };
+        }
         self.set_life(life).await?;
         let seq = self.head.seq.max(resume_after) + 1;
         let chain = extend_chain(self.head.chain, seq, &[], self.deps.random.bytes16());
@@ -48,7 +48,7 @@ impl WriteTx {
         let sql = "UPDATE recovery SET step = $1, began = $2 WHERE id = 1";
         let values = vec![(RecoveryStep::Adopted as i32).into(), (seq as i64).into()];
         self.conn().execute(sql, values).await?;
-        self.renew_what_may_be_unknown(recovery.backup, seq).await?;
+        self.renew_what_may_be_unknown(seq).await?;
         self.load_own_afresh().await?;
         self.extend().await?;
         let head = self.head.checkpoint();
@@ -56,7 +56,7 @@ impl WriteTx {
     }
 
     /// Work of this site that the primary may not have seen moves beyond everything that it has.
-    async fn renew_what_may_be_unknown(&mut self, backup: Option<Seq>, began: Seq) -> Result<(), Fault> {
+    async fn renew_what_may_be_unknown(&mut self, began: Seq) -> Result<(), Fault> {
         let rows = self
             .conn()
             .rows("SELECT number, name FROM channel", vec![])
@@ -71,7 +71,7 @@ impl WriteTx {
                 numbers.push(row.try_get_by_index::<i32>(0).map_err(database)?);
             }
         }
-        for (number, shared) in self.shared_up_to(backup, numbers).await? {
+        for (number, shared) in self.shared_up_to(numbers).await? {
             loop {
                 let page = self.own_work_between(number, shared, began).await?;
                 if page.is_empty() {

@@ -6,7 +6,9 @@ mod begin;
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
-use supplysync_model::{Channel, Fault, FaultCode, Incarnation, Reason, Seq, SyncId, Timestamp};
+use supplysync_model::{
+    Assignment, Channel, Fault, FaultCode, Incarnation, Reason, Seq, StoreId, SyncId, Timestamp,
+};
 use supplysync_sync_core::{Cursor, Direction};
 
 use crate::fault::{damaged, database};
@@ -27,6 +29,10 @@ pub(crate) const SCHEMA: &[&str] = &[
     "ALTER TABLE peer ADD COLUMN life_began_at BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE quarantine ADD COLUMN former BOOLEAN NOT NULL DEFAULT FALSE",
 ];
+
+/// Up to where a backup's past is the one that the primary knows, its head does not say: a copy of the database may have
+/// gone on beside it.
+pub(crate) const BACKUP_HEAD_SAYS_NOTHING: &[&str] = &["ALTER TABLE recovery DROP COLUMN backup_seq"];
 
 /// How far a recovery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,8 +64,6 @@ pub struct Recovery {
     pub step: RecoveryStep,
     /// When a person decided that this database goes on.
     pub asked_at: Timestamp,
-    /// The head of the backup that was put back; `None` if the database was put back by other means.
-    pub backup: Option<Seq>,
     /// The seq where the new life began; zero before it has.
     pub began: Seq,
     /// Whether transactions may be confirmed although the primary was not reached yet.
@@ -79,14 +83,14 @@ impl Recovery {
 }
 
 impl Store {
-    /// Notes that a person decided that this database, put back or copied, is the one that goes on. `backup` is the head of
-    /// the backup that was put back, if known. It begins again if one is under way.
+    /// Notes that a person decided that this database, put back or copied, is the one that goes on. It begins again if a
+    /// recovery is under way.
     ///
     /// # Errors
     /// `NOT_IN_THIS_VERSION` on the primary.
-    pub async fn ask_recovery(&self, backup: Option<Seq>, confirms: bool) -> Result<(), Fault> {
+    pub async fn ask_recovery(&self, confirms: bool) -> Result<(), Fault> {
         self.write("ask for recovery", move |tx| {
-            async move { tx.ask_recovery(backup, confirms).await }.boxed()
+            async move { tx.ask_recovery(confirms).await }.boxed()
         })
         .await
     }
@@ -101,19 +105,17 @@ impl Store {
 impl Queries {
     /// The recovery under way.
     pub async fn recovery(&self) -> Result<Option<Recovery>, Fault> {
-        let sql = "SELECT step, asked_at, backup_seq, began, confirms FROM recovery WHERE id = 1";
+        let sql = "SELECT step, asked_at, began, confirms FROM recovery WHERE id = 1";
         let Some(row) = self.conn().row(sql, vec![]).await? else {
             return Ok(None);
         };
         let step: i32 = row.try_get_by_index(0).map_err(database)?;
         let step = usize::try_from(step).ok().and_then(|step| STEPS.get(step));
-        let backup: Option<i64> = row.try_get_by_index(2).map_err(database)?;
         Ok(Some(Recovery {
             step: *step.ok_or_else(|| damaged("a step of recovery that does not exist"))?,
             asked_at: Timestamp(row.try_get_by_index(1).map_err(database)?),
-            backup: backup.map(|seq| seq as Seq),
-            began: row.try_get_by_index::<i64>(3).map_err(database)? as Seq,
-            confirms: row.try_get_by_index(4).map_err(database)?,
+            began: row.try_get_by_index::<i64>(2).map_err(database)? as Seq,
+            confirms: row.try_get_by_index(3).map_err(database)?,
         }))
     }
 
@@ -130,10 +132,22 @@ impl Queries {
             .filter(|recovery| recovery.step == RecoveryStep::Done);
         Ok(done.and(self.head.incarnation))
     }
+
+    async fn own_assignments(&self) -> Result<BTreeMap<StoreId, Assignment>, Fault> {
+        let own = self.stores_of_site(self.sync_id()).await?;
+        self.assignments_now(own.into_iter()).await
+    }
+
+    /// Whether a store of this site, which it has not begun to write, has records of a newer program: they are to be read
+    /// before this site writes beside them.
+    pub async fn waits_for_upgrade(&self) -> Result<bool, Fault> {
+        let own = self.own_assignments().await?;
+        Ok(!self.unreadable_among(own.values()).await?.is_empty())
+    }
 }
 
 impl WriteTx {
-    async fn ask_recovery(&mut self, backup: Option<Seq>, confirms: bool) -> Result<(), Fault> {
+    async fn ask_recovery(&mut self, confirms: bool) -> Result<(), Fault> {
         if self.sync_id().is_primary() {
             return Err(Fault::new(
                 FaultCode::FailedPrecondition,
@@ -141,15 +155,10 @@ impl WriteTx {
                 "a primary can't take back what its satellites have in this version: nothing was changed",
             ));
         }
-        let sql = "INSERT INTO recovery (id, step, asked_at, backup_seq, began, confirms) \
-                   VALUES (1, 0, $1, $2, 0, $3) ON CONFLICT (id) DO UPDATE SET step = 0, \
-                   asked_at = excluded.asked_at, backup_seq = excluded.backup_seq, began = 0, \
-                   confirms = excluded.confirms";
-        let values = vec![
-            self.now().0.into(),
-            backup.map(|seq| seq as i64).into(),
-            confirms.into(),
-        ];
+        let sql = "INSERT INTO recovery (id, step, asked_at, began, confirms) \
+                   VALUES (1, 0, $1, 0, $2) ON CONFLICT (id) DO UPDATE SET step = 0, \
+                   asked_at = excluded.asked_at, began = 0, confirms = excluded.confirms";
+        let values = vec![self.now().0.into(), confirms.into()];
         self.conn().execute(sql, values).await.map(drop)
     }
 
@@ -166,14 +175,13 @@ impl WriteTx {
         if !matches!(recovery.step, RecoveryStep::Adopted | RecoveryStep::Loading) {
             return Ok(());
         }
-        let step = match self.has_all_of_its_own().await? {
+        let step = match self.has_all_of_its_own().await? && !self.waits_for_upgrade().await? {
             true => RecoveryStep::Loaded,
             false => RecoveryStep::Loading,
         };
         if step == RecoveryStep::Loaded {
             // Whatever was handed over is here, and what was written since.
-            let own = self.stores_of_site(self.sync_id()).await?;
-            let assignments = self.assignments_now(own.into_iter()).await?;
+            let assignments = self.own_assignments().await?;
             self.take_over(assignments.values()).await?;
         }
         if step != recovery.step {
@@ -225,18 +233,13 @@ impl WriteTx {
     }
 
     /// Up to where the primary has certainly seen what this site wrote, by channel number.
-    pub(crate) async fn shared_up_to(
-        &self,
-        backup: Option<Seq>,
-        channels: Vec<i32>,
-    ) -> Result<BTreeMap<i32, Seq>, Fault> {
-        let backup = backup.unwrap_or(0);
+    pub(crate) async fn shared_up_to(&self, channels: Vec<i32>) -> Result<BTreeMap<i32, Seq>, Fault> {
         let acknowledged =
             cursor::of_channels(self.conn(), SyncId::PRIMARY, Direction::Push, channels.clone()).await?;
         let shared = channels.into_iter().map(|number| {
             let seq = match acknowledged.get(&number) {
-                Some(Cursor::Following { seq }) => (*seq).max(backup),
-                _ => backup,
+                Some(Cursor::Following { seq }) => *seq,
+                _ => 0,
             };
             (number, seq)
         });

@@ -149,8 +149,8 @@ impl Records for Model {
             .grant_lease(self.moment(), site, session, life, Some(begins));
     }
 
-    async fn recover(&self, backup: Option<Seq>) {
-        self.store.borrow_mut().recover(self.moment(), backup);
+    async fn recover(&self) {
+        self.store.borrow_mut().recover(self.moment());
     }
 
     async fn begin_life(&self, life: Incarnation, resume_after: Seq) -> Checkpoint {

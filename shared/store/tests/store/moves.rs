@@ -42,7 +42,7 @@ async fn ask<R: Records>(world: &World<R>, to: u16) {
 }
 
 /// Everything goes round until nothing is left to say.
-async fn settle<R: Records>(world: &World<R>) {
+pub async fn settle<R: Records>(world: &World<R>) {
     for _ in 0..4 {
         for satellite in [&world.second, &world.third] {
             pull(&world.primary, satellite, ALL).await;

@@ -40,8 +40,8 @@ pub trait Records {
     async fn lease(&self, site: SyncId, session: u64, incarnation: Incarnation);
     /// Takes the lease for a new life of a site's database.
     async fn lease_life(&self, site: SyncId, session: u64, begins: Checkpoint);
-    /// Declares that this database, put back or copied, goes on; with the head of the backup if it is known.
-    async fn recover(&self, backup: Option<Seq>);
+    /// Declares that this database, put back or copied, goes on.
+    async fn recover(&self);
     /// Begins a new life beyond a seq.
     async fn begin_life(&self, life: Incarnation, resume_after: Seq) -> Checkpoint;
     /// Stock and numbers are right again.
@@ -168,8 +168,8 @@ impl Records for Store {
             .unwrap();
     }
 
-    async fn recover(&self, backup: Option<Seq>) {
-        self.ask_recovery(backup, false).await.unwrap();
+    async fn recover(&self) {
+        self.ask_recovery(false).await.unwrap();
     }
 
     async fn begin_life(&self, life: Incarnation, resume_after: Seq) -> Checkpoint {

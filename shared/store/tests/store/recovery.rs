@@ -2,17 +2,21 @@
 //! and nothing that only it has is lost.
 
 use futures::FutureExt;
-use supplysync_model::{Channel, Kind, Reason, Seq, SiteReport};
+use supplysync_model::{Channel, Kind, Reason, Seq, SiteReport, SyncId};
 use supplysync_record_codec::RecordBody;
+use supplysync_store::RecoveryStep;
 use supplysync_store::query::{AuditFilter, PageQuery};
-use supplysync_sync_core::{Cursor, Direction, LineageVerdict};
+use supplysync_sync_core::{Cursor, Direction, LineageVerdict, seal};
 
 use crate::database::Database;
-use crate::link::{ALL, SESSION, World, batch, following, incarnation, pull, push};
+use crate::link::{ALL, SESSION, World, applied, batch, following, incarnation, pull, push, wanted};
 use crate::records::{Bed, Records};
-use crate::sample::{SECOND, THIRD, epoch, history_channel, key, line, receipt, site, stock_channel};
+use crate::sample::{
+    SECOND, THIRD, epoch, history_channel, key, line, receipt, settings, site, stock_channel, store_id,
+};
 
 crate::on_every_database! {
+    a_store_is_not_taken_up_before_all_of_it_can_be_read;
     what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited;
 }
 
@@ -49,10 +53,9 @@ async fn twin<R: Records>(bed: &impl Bed<Records = R>, world: &World<R>) -> R {
 
 /// A pull whose acks are lost.
 async fn pull_as_if_never_told<R: Records>(primary: &R, satellite: &R) {
-    use supplysync_model::SyncId;
-    let request = crate::link::wanted(primary, satellite, ALL).await;
+    let request = wanted(primary, satellite, ALL).await;
     let page = primary.page(request).await.unwrap();
-    let request = crate::link::applied(Direction::Pull, SyncId::PRIMARY, page, None);
+    let request = applied(Direction::Pull, SyncId::PRIMARY, page, None);
     satellite.apply(request).await.unwrap();
 }
 
@@ -110,7 +113,7 @@ async fn body_of(store: &impl Records, kind: Kind, number: u32) -> Option<Record
 async fn an_empty_database_takes_back_everything(bed: impl Bed) {
     let world = in_step(&bed).await;
     let fresh = bed.site(2).await;
-    fresh.recover(None).await;
+    fresh.recover().await;
     begin(&world, &fresh).await;
     take_back(&world, &fresh).await;
     assert_eq!(body_of(&fresh, Kind::TRANSACTION, 600).await, Some(sale(600, 5)));
@@ -129,7 +132,7 @@ async fn what_only_it_has_goes_up_and_what_was_changed_apart_is_set_aside(bed: i
     let twin = twin(&bed, &world).await;
     let wrote = vec![line(500, SECOND, 9), sale(600, 9), sale(601, 1), sale(602, 2)];
     twin.put(wrote).await.unwrap();
-    twin.recover(None).await;
+    twin.recover().await;
     begin(&world, &twin).await;
     take_back(&world, &twin).await;
     assert_eq!(body_of(&twin, Kind::TRANSACTION, 600).await, Some(sale(600, 5)));
@@ -153,7 +156,7 @@ async fn what_the_backup_had_and_the_primary_never_saw_goes_up(bed: impl Bed) {
     // The machine dies before this is sent; the backup that was made just then has it.
     let second = &world.second;
     second.put(vec![sale(601, 4), sale(603, 3)]).await.unwrap();
-    second.recover(Some(second.head().await.seq)).await;
+    second.recover().await;
     second.put(vec![sale(600, 6)]).await.unwrap();
     begin(&world, second).await;
     take_back(&world, second).await;
@@ -169,7 +172,7 @@ async fn the_other_database_is_known_no_more(bed: impl Bed) {
     let world = in_step(&bed).await;
     let before = world.second.head().await;
     let twin = twin(&bed, &world).await;
-    twin.recover(None).await;
+    twin.recover().await;
     begin(&world, &twin).await;
     take_back(&world, &twin).await;
     finish(&world, &twin).await;
@@ -183,7 +186,7 @@ async fn what_was_written_for_a_store_that_moved_away_is_set_aside(bed: impl Bed
     let world = in_step(&bed).await;
     let twin = twin(&bed, &world).await;
     twin.put(vec![sale(604, 2)]).await.unwrap();
-    let store = crate::sample::store_id(SECOND);
+    let store = store_id(SECOND);
     world.primary.move_store(store, site(3), true).await.unwrap();
     world.settle().await;
     let held = world.third.read_reports().await.reports;
@@ -191,7 +194,7 @@ async fn what_was_written_for_a_store_that_moved_away_is_set_aside(bed: impl Bed
         world.primary.record_report(site(3), report).await.unwrap();
     }
     assert_eq!(world.primary.assignment(store).await.site, site(3));
-    twin.recover(None).await;
+    twin.recover().await;
     begin(&world, &twin).await;
     take_back(&world, &twin).await;
     let kept_here = twin.quarantined().await;
@@ -210,7 +213,7 @@ async fn nothing_goes_up_before_everything_is_back(bed: impl Bed) {
     let world = in_step(&bed).await;
     let twin = twin(&bed, &world).await;
     twin.put(vec![sale(602, 2)]).await.unwrap();
-    twin.recover(None).await;
+    twin.recover().await;
     assert!(twin.pushed().await.is_empty());
     begin(&world, &twin).await;
     let served = world.primary.served(site(2)).await;
@@ -241,7 +244,7 @@ async fn what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited(b
         .await;
     assert_eq!(refused.unwrap().refused[0].reason, Reason::STALE_EPOCH);
     let fresh = bed.site(2).await;
-    fresh.recover(None).await;
+    fresh.recover().await;
     begin(&world, &fresh).await;
     let read = world.primary.read("what was refused", move |tx| {
         async move {
@@ -267,4 +270,39 @@ async fn what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited(b
     // It explains nothing of what this life has.
     take_back(&world, &fresh).await;
     finish(&world, &fresh).await;
+}
+
+async fn a_store_is_not_taken_up_before_all_of_it_can_be_read(bed: impl Database) {
+    let world = in_step(&bed).await;
+    let twin = twin(&bed, &world).await;
+    world.third.put(vec![line(50, THIRD, 5)]).await.unwrap();
+    world.primary.put(vec![settings(2, &[])]).await.unwrap();
+    let moved = world.primary.move_store(store_id(THIRD), site(2), false);
+    moved.await.unwrap();
+    crate::moves::settle(&world).await;
+    world.second.put(vec![line(51, THIRD, 1)]).await.unwrap();
+    crate::moves::settle(&world).await;
+    twin.recover().await;
+    begin(&world, &twin).await;
+    // The program of the database that goes on is older than the one that wrote the line.
+    let request = wanted(&world.primary, &twin, ALL).await;
+    let mut page = world.primary.page(request).await.unwrap();
+    let sent = page.parts.iter_mut().flat_map(|part| &mut part.records);
+    for record in sent.filter(|record| record.key == key(Kind::STOCK_LINE, 51)) {
+        record.schema = 99;
+        *record = seal(record.clone());
+    }
+    let request = applied(Direction::Pull, SyncId::PRIMARY, page, None);
+    twin.apply(request).await.unwrap();
+    twin.settled().await;
+    let step = async || twin.recovery().await.unwrap().map(|recovery| recovery.step);
+    assert_eq!(step().await, Some(RecoveryStep::Loading));
+    let refused = twin.put(vec![line(52, THIRD, 1)]).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::STORE_NOT_HERE_YET);
+    // Now it can read it.
+    twin.forget(vec![stock_channel(THIRD)]).await;
+    take_back(&world, &twin).await;
+    assert_eq!(step().await, Some(RecoveryStep::Done));
+    twin.put(vec![line(52, THIRD, 1)]).await.unwrap();
+    finish(&world, &twin).await;
 }

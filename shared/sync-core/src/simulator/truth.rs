@@ -38,6 +38,8 @@ pub struct Shadow {
     pub seq: Seq,
     /// The hash and version of each record.
     pub records: BTreeMap<RecordKey, (RecordHash, Etag)>,
+    /// The stores that it might write, under which ownership.
+    pub writable: BTreeSet<(StoreId, Epoch)>,
 }
 
 /// A version of a record, as a site was let write it.
@@ -241,14 +243,18 @@ impl Truth {
                     .records
                     .insert(held.record.key, (held.record.hash, version));
             }
-            // A recovering site may set something aside and write nothing.
-            let doubtful = self.doubtful.contains(&store.sync_id());
-            if changed || doubtful && past.digest(channel, store.seq()) != store.digest(channel) {
+            // What a load takes away has no seq, nor has what a recovering site sets aside.
+            if changed || past.digest(channel, store.seq()) != store.digest(channel) {
                 let totals = past.digests.entry(channel).or_default();
                 totals.insert(store.seq(), store.digest(channel));
             }
         }
         shadow.seq = store.seq();
+        shadow.writable = store
+            .assignments()
+            .filter(|assignment| store.has_begun(assignment) || store.accepts(assignment.store).is_some())
+            .map(|assignment| (assignment.store, assignment.epoch))
+            .collect();
         if process == 0 {
             self.look_at_assignments(store)
         } else {

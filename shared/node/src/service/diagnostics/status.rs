@@ -83,7 +83,7 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
     let recovery = match here.is_primary() {
         true => gathering_in_words(tx).await?,
         false => match tx.recovery().await? {
-            Some(recovery) => recovery_in_words(recovery),
+            Some(recovery) => recovery_in_words(recovery, tx.waits_for_upgrade().await?),
             None if tx.waits_for_others().await? => WAITS_FOR_OTHERS.to_owned(),
             None => String::new(),
         },
@@ -124,7 +124,7 @@ async fn gathering_in_words(tx: &Queries) -> Result<String, Fault> {
     ))
 }
 
-fn recovery_in_words(recovery: Recovery) -> String {
+fn recovery_in_words(recovery: Recovery, unreadable: bool) -> String {
     let until = match recovery.confirms {
         true => "",
         false => "; until then no transaction can be confirmed",
@@ -132,6 +132,9 @@ fn recovery_in_words(recovery: Recovery) -> String {
     match recovery.step {
         RecoveryStep::Asked | RecoveryStep::Adopted => format!(
             "this database is new here, was put back or copied: at the next session it takes back what the primary has of its stores{until}"
+        ),
+        RecoveryStep::Loading if unreadable => format!(
+            "some of what it takes back of its stores was written by a newer program: update this one, and it goes on{until}"
         ),
         RecoveryStep::Loading | RecoveryStep::Loaded => {
             format!("it takes back what the primary has of its stores{until}")

@@ -8,8 +8,8 @@ use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p6_readable";
 
-/// No record is held that is not what its owner wrote; only what is damaged is refused as such; no site writes a store
-/// of which it can't read every record.
+/// No record is held that is not what its owner wrote; only what is damaged is refused as such; no site begins to write
+/// a store of which it can't read every record.
 pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
     match seen {
         Observation::Committed(id) => {
@@ -23,13 +23,18 @@ pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
                     }
                 }
             }
+            let known = world.truth.shadows.get(*id).map(|shadow| &shadow.writable);
             let unread = |store_id: &&supplysync_model::StoreId| {
-                store.accepts(**store_id).is_some() && store.parked_of_store(**store_id) > 0
+                store.accepts(**store_id).is_some_and(|epoch| {
+                    let begins = known.is_none_or(|known| !known.contains(&(**store_id, epoch)));
+                    begins && store.parked_of_store(**store_id) > 0
+                })
             };
             match world.stores.iter().find(unread) {
                 None => Ok(()),
                 Some(unread) => {
-                    let what = format!("process {id} may write store {unread}, and can't read all of it");
+                    let what =
+                        format!("process {id} begins to write store {unread}, and can't read all of it");
                     Err(Violation::new(NAME, what))
                 }
             }

@@ -380,11 +380,17 @@ impl ModelStore {
     pub(super) fn tenure(&self, assignment: &Assignment) -> Tenure {
         let all_here = assignment
             .hand_over
-            .is_none_or(|given| given.totals == self.totals(assignment.store));
+            .is_some_and(|given| given.totals == self.totals(assignment.store));
+        let readable = self.parked_of_store(assignment.store) == 0;
         Tenure {
             aborted: self.has_aborted(assignment).then_some(assignment.version),
-            taken_over: all_here || self.taken.contains(&(assignment.store, assignment.epoch)),
+            taken_over: self.has_begun(assignment) || all_here && readable,
         }
+    }
+
+    /// Whether this site has begun to write a store under this ownership, or needed no hand-over for that.
+    pub fn has_begun(&self, assignment: &Assignment) -> bool {
+        assignment.hand_over.is_none() || self.taken.contains(&(assignment.store, assignment.epoch))
     }
 
     /// A store that was active here is active elsewhere: what the primary has not acknowledged still goes to it.

@@ -21,11 +21,10 @@ pub struct Renewal {
 }
 
 impl ModelStore {
-    /// A person decides that this database goes on. `backup` is the head of the backup that was put back, if known.
-    pub fn recover(&mut self, moment: Moment, backup: Option<Seq>) {
+    /// A person decides that this database goes on.
+    pub fn recover(&mut self, moment: Moment) {
         self.recovery = Some(Recovery {
             step: RecoveryStep::Asked,
-            backup: backup.unwrap_or(0),
             began: 0,
         });
         self.commit(&[], moment);
@@ -64,9 +63,9 @@ impl ModelStore {
         life: Incarnation,
         resume_after: Seq,
     ) -> Result<(Checkpoint, Vec<Renewal>), Fault> {
-        let Some(recovery) = self.recovery.filter(|_| self.asks_for_life()) else {
+        if !self.asks_for_life() {
             return Err(Fault::internal("a new life for a database that asks for none"));
-        };
+        }
         self.incarnation = Some(life);
         self.seq = self.seq.max(resume_after) + 1;
         self.chain = extend_chain(self.chain, self.seq, &[], moment.salt);
@@ -74,7 +73,6 @@ impl ModelStore {
         self.recovery = Some(Recovery {
             step: RecoveryStep::Adopted,
             began: self.seq,
-            ..recovery
         });
         let unknown: Vec<_> = self
             .records
@@ -101,10 +99,9 @@ impl ModelStore {
 
     /// Up to where the primary has certainly seen what this site wrote in a channel.
     fn shared_up_to(&self, channel: Channel) -> Seq {
-        let backup = self.recovery.map_or(0, |recovery| recovery.backup);
         match self.acknowledged(channel) {
-            Some(Cursor::Following { seq }) => seq.max(backup),
-            _ => backup,
+            Some(Cursor::Following { seq }) => seq,
+            _ => 0,
         }
     }
 
@@ -249,7 +246,7 @@ impl ModelStore {
         };
         let mut needed = self.own_channels();
         needed.push(Channel::Master);
-        let done = needed.into_iter().all(caught_up);
+        let done = needed.into_iter().all(caught_up) && !self.waits_for_upgrade();
         let step = match recovery.step {
             RecoveryStep::Asked => return,
             _ if done => RecoveryStep::Done,
@@ -265,6 +262,17 @@ impl ModelStore {
                 .collect();
             self.taken.extend(own);
         }
+    }
+
+    /// Whether a recovery waits for a newer program: what was written elsewhere is to be read before this site begins to write
+    /// beside it.
+    pub fn waits_for_upgrade(&self) -> bool {
+        let mut own = self
+            .assignments()
+            .filter(|assignment| assignment.site == self.sync_id);
+        self.holds_back()
+            && own
+                .any(|assignment| !self.has_begun(&assignment) && self.parked_of_store(assignment.store) > 0)
     }
 
     /// The primary has noted that this life has taken back everything.

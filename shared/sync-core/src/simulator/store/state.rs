@@ -89,8 +89,6 @@ impl CursorRow {
 pub struct Recovery {
     /// How far it is.
     pub step: RecoveryStep,
-    /// The head that the restored backup had, if that is known; zero if not.
-    pub backup: Seq,
     /// Where the new life began; zero before it has.
     pub began: Seq,
 }

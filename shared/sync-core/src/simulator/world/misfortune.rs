@@ -241,9 +241,8 @@ impl World {
         );
         self.count(Deed::Restored);
         if self.rng.random_bool(0.4) {
-            // With the product's own command, which knows what it puts back.
-            let head = self.processes[process].store.seq();
-            self.recover(process, Some(head));
+            // With the product's own command, which says so at once.
+            self.recover(process);
         }
         self.seen.push(Observation::Committed(process));
     }

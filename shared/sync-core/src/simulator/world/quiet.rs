@@ -42,6 +42,7 @@ impl World {
             }
             self.run_for(LOOK_MS)?;
             self.end_what_hangs(began);
+            self.upgrade_who_waits();
             self.judge()?;
             if !self.twins_are_told_apart() && self.now - told > NEWS_MS {
                 told = self.now;

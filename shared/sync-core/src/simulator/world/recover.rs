@@ -1,7 +1,6 @@
 //! A person decides which database of a site goes on, and what is written anew because of that.
 
 use rand::Rng;
-use supplysync_model::Seq;
 
 use super::event::ProcessId;
 use super::{World, note};
@@ -21,23 +20,20 @@ impl World {
             return false;
         }
         if let Some(process) = self.pick(&frozen) {
-            self.recover(process, None);
+            self.recover(process);
         }
         true
     }
 
     /// The program is stopped, told so, and started again.
-    pub(super) fn recover(&mut self, process: ProcessId, backup: Option<Seq>) {
+    pub(super) fn recover(&mut self, process: ProcessId) {
         self.crash(process);
         let moment = self.moment();
-        self.processes[process].store.recover(moment, backup);
+        self.processes[process].store.recover(moment);
         self.processes[process].recovered = true;
         // Needlessly, perhaps; what it wrote gets new numbers all the same.
         self.truth.doubtful.insert(self.processes[process].site);
-        note!(
-            self,
-            "process {process} is to go on, the backup's head is {backup:?}"
-        );
+        note!(self, "process {process} is to go on");
         self.count(Deed::RecoveryAsked);
     }
 

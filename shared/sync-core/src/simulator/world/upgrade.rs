@@ -32,6 +32,16 @@ impl World {
         }
     }
 
+    /// Who is told by its status that a recovery waits for a newer program gets one.
+    pub(super) fn upgrade_who_waits(&mut self) {
+        let mut all = 0..self.processes.len();
+        if let Some(process) = all.find(|process| self.processes[*process].store.waits_for_upgrade()) {
+            self.crash(process);
+            self.know_all_schemas(process);
+            self.start(process);
+        }
+    }
+
     pub(super) fn know_all_schemas(&mut self, process: ProcessId) {
         if self.processes[process].trouble.reads < NEWER {
             note!(self, "process {process} is upgraded");
