@@ -83,21 +83,20 @@ impl Queries {
         part: &Part,
         assignments: &BTreeMap<StoreId, Assignment>,
     ) -> Result<Option<Cursor>, Fault> {
-        let Some(store) = part.channel.store().filter(|_| part.from.is_some()) else {
+        let (Some(store), Some(Cursor::Following { seq: from })) = (part.channel.store(), part.from) else {
             return Ok(None);
         };
         // What the Hello went by holds, too: the store may have gone further since.
         let known = [self.assignment(store).await?, assignments.get(&store).cloned()];
         for assignment in known.into_iter().flatten() {
-            let seq = self.held_at(&assignment, part.channel).await?;
-            let stands = seq.map(|seq| Cursor::Following { seq });
-            if stands == part.from {
-                return Ok(stands);
+            let held_at = self.held_at(&assignment, part.channel).await?;
+            // An earlier hand-over, if another followed that brought nothing new, brings nothing but what is here.
+            if held_at.is_some_and(|seq| from <= seq) {
+                return Ok(part.from);
             }
         }
         // What the Hello went by may have been overtaken by an earlier batch.
-        if let Some(Cursor::Following { seq }) = part.from
-            && let Some(total) = self.stood.at(part.channel, seq)
+        if let Some(total) = self.stood.at(part.channel, from)
             && self.holds(part.channel, total).await?
         {
             return Ok(part.from);

@@ -2,7 +2,7 @@
 
 use supplysync_model::{AssignmentState, Channel, Kind, MoveStep, Reason, ReportSubject, SiteReport, SyncId};
 
-use supplysync_sync_core::{Cursor, Served};
+use supplysync_sync_core::{Cursor, Direction, Served};
 
 use crate::link::{ALL, World, pull, push, wanted};
 use crate::records::{Bed, Records};
@@ -12,6 +12,7 @@ crate::on_every_store! {
     a_store_moves_with_all_that_its_site_wrote;
     it_moves_back_and_nothing_is_lost;
     a_copy_of_what_was_given_away_begins_at_the_hand_over;
+    a_copy_begins_at_a_hand_over_that_another_has_overtaken;
     nobody_writes_while_it_is_on_its_way;
     a_site_that_is_not_there_stops_nobody;
     a_move_that_is_called_off_early_takes_the_copy_back;
@@ -45,11 +46,16 @@ async fn ask<R: Records>(world: &World<R>, to: u16) {
 pub async fn settle<R: Records>(world: &World<R>) {
     for _ in 0..4 {
         for satellite in [&world.second, &world.third] {
-            pull(&world.primary, satellite, ALL).await;
-            push(satellite, &world.primary, ALL).await;
-            tell(satellite, &world.primary).await;
+            meet(world, satellite).await;
         }
     }
+}
+
+/// One site hears, sends, and says what it has to say.
+async fn meet<R: Records>(world: &World<R>, satellite: &R) {
+    pull(&world.primary, satellite, ALL).await;
+    push(satellite, &world.primary, ALL).await;
+    tell(satellite, &world.primary).await;
 }
 
 async fn refused<R: Records>(on: &R, number: u32) -> Reason {
@@ -169,6 +175,42 @@ async fn a_copy_of_what_was_given_away_begins_at_the_hand_over(bed: impl Bed) {
     let [stock, _] = channels;
     assert!(stands.iter().all(|(channel, _)| *channel != stock), "{stands:?}");
     pull(&world.primary, &world.second, ALL).await;
+}
+
+async fn a_copy_begins_at_a_hand_over_that_another_has_overtaken(bed: impl Bed) {
+    let world = World::in_step(&bed).await;
+    world.second.put(vec![line(50, SECOND, 5)]).await.unwrap();
+    let store = store_id(SECOND);
+    world.primary.move_store(store, site(3), false).await.unwrap();
+    for satellite in [&world.third, &world.second, &world.third] {
+        meet(&world, satellite).await;
+    }
+    // Before site 2 hears that it was handed over, it is handed on as it was.
+    let first = world.primary.assignment(store).await.hand_over.unwrap();
+    let onward = world.primary.move_store(store, SyncId::PRIMARY, false);
+    onward.await.unwrap();
+    for _ in 0..2 {
+        meet(&world, &world.third).await;
+    }
+    let then = world.primary.assignment(store).await;
+    assert_eq!(then.site, SyncId::PRIMARY);
+    assert!(then.hand_over.unwrap().seq > first.seq);
+    world.primary.put(vec![settings(2, &[SECOND])]).await.unwrap();
+    world.primary.put(vec![line(50, SECOND, 4)]).await.unwrap();
+    // A session that was opened in between begins at the first.
+    let mut request = wanted(&world.primary, &world.second, ALL).await;
+    for (channel, cursor) in &mut request.channels {
+        if channel.store() == Some(store) {
+            *cursor = Some(Cursor::Following { seq: first.seq });
+        }
+    }
+    let page = world.primary.page(request).await.unwrap();
+    let request = crate::link::applied(Direction::Pull, SyncId::PRIMARY, page, None);
+    world.second.apply(request).await.unwrap();
+    assert_eq!(
+        world.second.totals(store).await,
+        world.primary.totals(store).await
+    );
 }
 
 async fn nobody_writes_while_it_is_on_its_way(bed: impl Bed) {

@@ -147,6 +147,16 @@ impl Outgoing {
         is_news.then_some(Cursor::Following { seq: start })
     }
 
+    /// Closes every channel once more: a site that has taken back its stores compares what became a copy meanwhile, and did not
+    /// while it loaded it as its own.
+    pub(crate) fn tell_again(&mut self) {
+        for route in &mut self.routes {
+            route.told = None;
+        }
+        self.outdated |= self.reading.is_some();
+        self.wanted = true;
+    }
+
     pub(crate) fn direction(&self) -> Direction {
         self.direction
     }

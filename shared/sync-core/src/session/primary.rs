@@ -254,9 +254,13 @@ impl Session {
                         if self.notes.recorded(op) && !exchange.said_bye() {
                             effects.push(Effect::Send(PrimaryMessage::Noted(noted)));
                         }
-                        if matches!(noted.subject, ReportSubject::GivenBack(_)) {
-                            self.is_given_back = true;
-                            exchange.outgoing.route_from(&channels(&served), &starts(&served));
+                        match noted.subject {
+                            ReportSubject::GivenBack(_) => {
+                                self.is_given_back = true;
+                                exchange.outgoing.route_from(&channels(&served), &starts(&served));
+                            }
+                            ReportSubject::Recovered(_) => exchange.outgoing.tell_again(),
+                            _ => {}
                         }
                         Ok(())
                     }

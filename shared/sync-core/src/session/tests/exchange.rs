@@ -186,6 +186,35 @@ fn an_idle_session_sends_nothing() {
 }
 
 #[test]
+fn digests_are_told_again_to_a_site_that_has_taken_back_its_stores() {
+    let (mut machine, effects) = ready_primary();
+    let mut closing = following(Channel::Master, 10, 10, true);
+    closing.records.clear();
+    let closed = page(vec![closing.clone()]);
+    machine.feed(Input::PageRead(read_of(&effects).unwrap(), closed.clone()));
+    machine.peer_acks(1);
+    let ack = ack_of(1, std::slice::from_ref(&closing));
+    let effects = machine.feed(Input::Received(SatelliteMessage::Ack(ack)));
+    let record = find(&effects, |effect| matches!(effect, Effect::RecordAck(..))).unwrap();
+    machine.feed(Input::AckRecorded(record));
+    // A page is being read while it says so: it may be older than that.
+    let effects = machine.feed(Input::HeadMoved);
+    let older = read_of(&effects).unwrap();
+    let said = SatelliteMessage::Report(SiteReport::Recovered(life(1)));
+    let effects = machine.feed(Input::Received(said));
+    let report = find(&effects, |effect| matches!(effect, Effect::RecordReport(..))).unwrap();
+    let noted = ReportNoted {
+        subject: SiteReport::Recovered(life(1)).subject(),
+        seq: 0,
+    };
+    machine.feed(Input::ReportRecorded(report, noted));
+    let effects = machine.feed(Input::PageRead(older, closed.clone()));
+    assert!(batch_in(&effects).is_none());
+    let effects = machine.feed(Input::PageRead(read_of(&effects).unwrap(), closed));
+    assert!(batch_in(&effects).is_some());
+}
+
+#[test]
 fn in_interval_mode_what_came_waits_until_our_own_is_pushed() {
     let (mut machine, effects) = ready_satellite(Mode::Drain);
     let read = read_of(&effects).unwrap();

@@ -125,25 +125,24 @@ impl ModelStore {
         if request.direction == Direction::Push {
             return Some(Cursor::START);
         }
-        let store = part.channel.store().filter(|_| part.from.is_some())?;
+        let store = part.channel.store()?;
+        let Some(Cursor::Following { seq: from }) = part.from else {
+            return None;
+        };
         let records = request.parts.iter().flat_map(|part| &part.records);
         let mut news = records.filter(|record| record.key.kind == Kind::ASSIGNMENT);
         let news = news.find(|record| StoreId::from(record.key.id) == store);
         let news = news.and_then(|record| (self.bodies.assignment)(record));
         // What the Hello went by holds, too: the store may have gone further since.
         let known = [self.assignment(store), news].into_iter().flatten();
-        let stands = known.filter_map(|assignment| {
-            let seq = self.held_at(&assignment, part.channel)?;
-            Some(Cursor::Following { seq })
-        });
-        let stands = stands.into_iter().find(|stands| Some(*stands) == part.from);
+        // An earlier hand-over, if another followed that brought nothing new, brings nothing but what is here.
+        let stands = known
+            .filter_map(|assignment| self.held_at(&assignment, part.channel))
+            .any(|seq| from <= seq);
         // What the Hello went by may have been overtaken by an earlier batch.
-        let overtaken = match part.from {
-            Some(Cursor::Following { seq }) => self.stood.get(&(part.channel, seq)),
-            _ => None,
-        };
+        let overtaken = self.stood.get(&(part.channel, from));
         let stood = overtaken.is_some_and(|total| *total == self.digest(part.channel));
-        stands.or(part.from.filter(|_| stood))
+        part.from.filter(|_| stands || stood)
     }
 
     /// Whether the sender's word on a channel counts: on push that of the store's site; on pull anybody's but on what
