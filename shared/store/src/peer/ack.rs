@@ -10,7 +10,7 @@ use supplysync_sync_core::{Ack, ChannelAck, Comparison, Cursor, Direction};
 use crate::cursor::{self, Progress};
 use crate::fault::database;
 use crate::projection::raw::by_keys;
-use crate::{Queries, Store, WriteTx, raw};
+use crate::{Queries, RecoveryStep, Store, WriteTx, raw};
 
 /// What a channel of ours is compared by.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,6 +58,10 @@ impl Queries {
         if ack.head.seq > 0 && !known.is_some_and(heard_of) {
             return Ok(false);
         }
+        let recovery = self.recovery().await?;
+        if recovery.is_some_and(|recovery| recovery.step == RecoveryStep::Adopted) {
+            return Ok(false);
+        }
         let rows = self.cursors_with(peer, self.sending()).await?;
         let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.channel, row)).collect();
         Ok(ack.channels.iter().all(|acked| {
@@ -103,6 +107,7 @@ impl WriteTx {
         let channels = match self.sending() {
             Direction::Push => {
                 self.note_refused(ack).await?;
+                self.life_is_known().await?;
                 self.note_given(ack).await?
             }
             Direction::Pull => ack.channels.iter().collect(),

@@ -39,7 +39,7 @@ pub(crate) const BACKUP_HEAD_SAYS_NOTHING: &[&str] = &["ALTER TABLE recovery DRO
 pub enum RecoveryStep {
     /// A new life is to be asked for.
     Asked,
-    /// It has begun, and nothing came yet that says that the primary knows.
+    /// It has begun, and neither a batch nor an ack came yet, which says that the primary knows.
     Adopted,
     /// The site's own stores are being loaded back.
     Loading,
@@ -168,6 +168,14 @@ impl WriteTx {
             .execute(sql, vec![(step as i32).into()])
             .await
             .map(drop)
+    }
+
+    /// An ack came, and with it the proof that the primary knows of the new life: it is not asked for again.
+    pub(crate) async fn life_is_known(&mut self) -> Result<(), Fault> {
+        let sql = "UPDATE recovery SET step = $1 WHERE id = 1 AND step = $2";
+        let steps = [RecoveryStep::Loading, RecoveryStep::Adopted];
+        let values = steps.map(|step| (step as i32).into());
+        self.conn().execute(sql, values.into()).await.map(drop)
     }
 
     /// After a pull: how far the recovery is now.

@@ -6,7 +6,7 @@ use supplysync_model::{Channel, Kind, Reason, Seq, SiteReport, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::RecoveryStep;
 use supplysync_store::query::{AuditFilter, PageQuery};
-use supplysync_sync_core::{Cursor, Direction, LineageVerdict, seal};
+use supplysync_sync_core::{Ack, Cursor, Direction, LineageVerdict, seal};
 
 use crate::database::Database;
 use crate::link::{ALL, SESSION, World, applied, batch, following, incarnation, pull, push, wanted};
@@ -17,6 +17,7 @@ use crate::sample::{
 
 crate::on_every_database! {
     a_store_is_not_taken_up_before_all_of_it_can_be_read;
+    what_is_acknowledged_says_that_the_new_life_is_known;
     what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited;
 }
 
@@ -270,6 +271,27 @@ async fn what_a_former_life_was_refused_is_marked_and_its_beginning_is_audited(b
     // It explains nothing of what this life has.
     take_back(&world, &fresh).await;
     finish(&world, &fresh).await;
+}
+
+async fn what_is_acknowledged_says_that_the_new_life_is_known(bed: impl Database) {
+    let world = in_step(&bed).await;
+    let twin = twin(&bed, &world).await;
+    let step = async || twin.recovery().await.unwrap().map(|recovery| recovery.step);
+    twin.recover().await;
+    begin(&world, &twin).await;
+    assert_eq!(step().await, Some(RecoveryStep::Adopted));
+    let ack = Ack {
+        number: 1,
+        channels: Vec::new(),
+        head: world.primary.head().await,
+        refused: Vec::new(),
+    };
+    twin.acknowledge(SyncId::PRIMARY, None, &ack).await.unwrap();
+    assert_eq!(step().await, Some(RecoveryStep::Loading));
+    take_back(&world, &twin).await;
+    assert_eq!(step().await, Some(RecoveryStep::Done));
+    twin.acknowledge(SyncId::PRIMARY, None, &ack).await.unwrap();
+    assert_eq!(step().await, Some(RecoveryStep::Done));
 }
 
 async fn a_store_is_not_taken_up_before_all_of_it_can_be_read(bed: impl Database) {

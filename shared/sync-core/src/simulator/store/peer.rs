@@ -227,6 +227,7 @@ impl ModelStore {
         let direction = self.sends();
         if direction == Direction::Push {
             self.note_refused(ack);
+            self.life_is_known();
         }
         for acked in &ack.channels {
             if self.note_given(acked.channel, acked.cursor, &ack.refused) {

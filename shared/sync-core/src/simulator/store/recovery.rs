@@ -56,6 +56,15 @@ impl ModelStore {
             .is_some_and(|recovery| recovery.step < RecoveryStep::Loading)
     }
 
+    /// An ack came, and with it the proof that the primary knows of the new life.
+    pub(super) fn life_is_known(&mut self) {
+        if let Some(recovery) = &mut self.recovery
+            && recovery.step == RecoveryStep::Adopted
+        {
+            recovery.step = RecoveryStep::Loading;
+        }
+    }
+
     /// Begins a new life beyond a seq: what the primary may not know is written anew, and own stores are loaded afresh.
     pub fn begin_life(
         &mut self,
