@@ -21,6 +21,7 @@ mod identity;
 mod joining;
 mod kills;
 mod memory;
+mod metrics;
 mod moves;
 mod operators;
 mod ownership;
