@@ -13,6 +13,7 @@ mod bad_values;
 mod clocks;
 mod commands;
 mod copies;
+mod diagnostics_page;
 mod document;
 mod errors;
 mod frames;

@@ -284,6 +284,7 @@ async fn a_trace_says_of_each_site_which_version_it_has() {
     let places = async |client: &Client, record: &str| {
         let request = TraceRecordRequest {
             record: record.to_owned(),
+            ..TraceRecordRequest::default()
         };
         let traced = client.diagnostics().trace_record(request).await.answer().unwrap();
         let places = traced.records[0].places.iter();
