@@ -23,9 +23,8 @@ class Call:
     """A line, read as grpcurl reads it: flags, the server, a symbol."""
 
     def __init__(self, line):
-        self.line = line
+        self.line, self.flags, rest = line, {}, []
         words = iter(shlex.split(line)[1:])
-        self.flags, rest = {}, []
         for word in words:
             if word in VALUED:
                 self.flags[word] = next(words)
@@ -33,12 +32,15 @@ class Call:
                 raise Refused(f"{word} is no flag that this check knows")
             else:
                 rest.append(word)
-        self.server, self.verb, self.symbol = rest[0], *([None, rest[1]] if rest[1] not in ("list", "describe") else [rest[1], (rest[2:] or [""])[0]])
+        self.server = rest.pop(0)
+        self.verb = rest.pop(0) if rest[0] in ("list", "describe") else None
+        self.symbol = rest.pop(0) if rest else ""
 
     def channel(self):
         """A channel with what the flags say, and nothing else."""
-        read = lambda flag: pathlib.Path(self.flags[flag]).read_bytes() if flag in self.flags else None
-        return grpc.secure_channel(self.server, grpc.ssl_channel_credentials(read("-cacert"), read("-key"), read("-cert")))
+        files = (self.flags.get(flag) for flag in ("-cacert", "-key", "-cert"))
+        read = [file and pathlib.Path(file).read_bytes() for file in files]
+        return grpc.secure_channel(self.server, grpc.ssl_channel_credentials(*read))
 
     def ask(self):
         """The answers, as grpcurl prints them: one, or those of a stream until the time is over."""
@@ -51,6 +53,7 @@ class Call:
         return answers
 
     def answers(self, channel):
+        """What the server says, in the order in which it says it."""
         database = ProtoReflectionDescriptorDatabase(channel)
         if self.verb == "list":
             yield {"services": list(database.get_services())}
@@ -61,9 +64,15 @@ class Call:
             yield {"methods": [method.name for method in described.methods]}
             return
         service, name = self.symbol.rsplit("/", 1)
-        method = pool.FindServiceByName(service).FindMethodByName(name)
+        try:
+            method = pool.FindServiceByName(service).FindMethodByName(name)
+        except KeyError as unknown:
+            raise Refused(f"there is no {self.symbol}") from unknown
         kinds = [message_factory.GetMessageClass(kind) for kind in (method.input_type, method.output_type)]
-        request = json_format.Parse(self.flags.get("-d", "{}"), kinds[0]())
+        try:
+            request = json_format.Parse(self.flags.get("-d", "{}"), kinds[0]())
+        except json_format.ParseError as wrong:
+            raise Refused(f"the request: {wrong}") from wrong
         metadata = [tuple(part.strip() for part in self.flags["-H"].split(":", 1))] if "-H" in self.flags else None
         timeout = float(self.flags.get("-max-time", PATIENCE))
         path, codecs = f"/{self.symbol}", (kinds[0].SerializeToString, kinds[1].FromString)
@@ -91,6 +100,7 @@ def as_json(message):
 
 
 def as_text(answer):
+    """For people."""
     return json.dumps(answer, indent=2, ensure_ascii=False)
 
 

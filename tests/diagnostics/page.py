@@ -1,7 +1,6 @@
 """The page: each grpcurl line in an sh block, with the answer that a json block shows behind it."""
 
 import json
-import pathlib
 import re
 
 
@@ -17,22 +16,22 @@ class Question:
         return text.replace('"ENTRY"', f'"{values["ENTRY"]}"') if "ENTRY" in values else text
 
 
-def read(path):
+def read(text):
     """All questions, in order. Lines that set variables are for the reader."""
     questions, block, kind, begun = [], [], None, 0
-    for number, line in enumerate(pathlib.Path(path).read_text().splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if kind is None:
             if line.startswith("```"):
                 kind, block, begun = line[3:], [], number
         elif line != "```":
             block.append((number, line))
         else:
-            text = "\n".join(line for _, line in block)
+            inside = "\n".join(line for _, line in block)
             if kind == "json":
-                questions[-1].shown = json.loads(text)
+                questions[-1].shown = json.loads(inside)
             elif kind == "sh":
-                text = text.replace("\\\n", " ")
-                questions += [Question(begun, line.strip()) for line in text.splitlines() if line.startswith("grpcurl ")]
+                lines = inside.replace("\\\n", " ").splitlines()
+                questions += [Question(begun, line.strip()) for line in lines if line.startswith("grpcurl ")]
             kind = None
     return questions
 

@@ -40,12 +40,21 @@ pub(super) async fn readable(
 ) -> Result<Vec<Option<(String, Struct)>>, Fault> {
     let mut contents: Vec<_> = bodies.iter().map(|body| body.map(readable_body)).collect();
     let mut ids = BTreeSet::new();
-    contents.iter().flatten().for_each(|content| gather(content, &mut ids));
+    contents
+        .iter()
+        .flatten()
+        .for_each(|content| gather(content, &mut ids));
     let called = look_up(tx, &ids).await?;
-    contents.iter_mut().flatten().for_each(|content| add(content, &called));
+    contents
+        .iter_mut()
+        .flatten()
+        .for_each(|content| add(content, &called));
     let pairs = bodies.into_iter().zip(contents);
     Ok(pairs
-        .map(|(body, content)| body.zip(content).map(|(body, content)| (name(body, &content), content)))
+        .map(|(body, content)| {
+            body.zip(content)
+                .map(|(body, content)| (name(body, &content), content))
+        })
         .collect())
 }
 

@@ -47,7 +47,10 @@ pub(super) async fn trace(
     if records.is_empty() {
         let message = match tx.quarantined_only(named).await?.first() {
             _ if !request.store.is_empty() => {
-                format!("no transaction of the store {} on this site has the number {named}", request.store)
+                format!(
+                    "no transaction of the store {} on this site has the number {named}",
+                    request.store
+                )
             }
             Some(entry) => format!(
                 "no record on this site is called {named}, but a change of it was refused and is in quarantine: `quarantine show {entry}`"
