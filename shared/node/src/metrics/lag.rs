@@ -3,8 +3,8 @@
 
 use supplysync_model::{Seq, Timestamp};
 
-/// Sights that are kept. When they are more, every second of the older half goes: what is long ago is known less exactly.
-const KEPT: usize = 512;
+/// What is long ago need not be known exactly: sights are as far from each other as their age over this, at the most.
+const EXACT: u64 = 16;
 
 /// What was seen, in order.
 #[derive(Debug, Default)]
@@ -17,13 +17,22 @@ impl Heads {
             return;
         }
         self.0.push((now, head));
-        if self.0.len() > KEPT {
-            let mut place = 0;
-            self.0.retain(|_| {
-                place += 1;
-                place > KEPT / 2 || place % 2 == 1
+        self.thin(now);
+    }
+
+    /// Leaves out what its neighbours say well enough: some two hundred stay of a month of looking every fifteen seconds.
+    fn thin(&mut self, now: Timestamp) {
+        let mut kept: Vec<(Timestamp, Seq)> = Vec::with_capacity(self.0.len());
+        let nexts = self.0.iter().skip(1).map(Some).chain([None]);
+        for (sight, next) in self.0.iter().zip(nexts) {
+            let needless = kept.last().zip(next).is_some_and(|((before, _), (after, _))| {
+                after.millis_since(*before) <= now.millis_since(*after) / EXACT
             });
+            if !needless {
+                kept.push(*sight);
+            }
         }
+        self.0 = kept;
     }
 
     /// For how many seconds the change at this seq has been there, as far as is known: what came since the last sight counts
@@ -57,16 +66,20 @@ mod tests {
     }
 
     #[test]
-    fn so_many_sights_are_kept_and_the_first_of_them() {
+    fn what_is_long_ago_is_known_less_exactly_and_few_sights_are_kept() {
         let mut heads = Heads::default();
-        for second in 0..100_000 {
+        // A week, a look every fifteen seconds.
+        let week = 7 * 86_400;
+        for second in (0..week).step_by(15) {
             heads.see(at(second), second as Seq);
-            assert!(heads.0.len() <= KEPT);
         }
-        assert_eq!(heads.seconds_since(at(100_000), 0), 100_000.0);
-        // Of what is half as long ago it is known within a fifth.
-        let waits = heads.seconds_since(at(100_000), 50_000);
-        assert!((40_000.0..=50_000.0).contains(&waits), "{waits}");
-        assert_eq!(heads.seconds_since(at(100_000), 99_990), 10.0);
+        assert!(heads.0.len() < 250, "{} sights", heads.0.len());
+        let waits = |seq| heads.seconds_since(at(week), seq);
+        assert_eq!((waits(0), waits(week as Seq - 60)), (week as f64, 60.0));
+        for hours in [1, 10, 100] {
+            let since = hours as f64 * 3_600.0;
+            let told = waits((week - hours * 3_600) as Seq);
+            assert!((since * 0.9..=since).contains(&told), "{told} of {since}");
+        }
     }
 }
