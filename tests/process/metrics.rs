@@ -138,6 +138,21 @@ async fn both_programs_export_what_is_documented_and_what_rules_and_dashboard_na
     let told = [&primary, &satellite].map(|exported| exported.series.len());
     assert!(told.iter().all(|series| *series < 1_500), "{told:?} series");
 
+    // Nothing of what is kept, and nobody's name or address.
+    for site in world.network.sites() {
+        let told = metrics_of(site.health()).await.unwrap();
+        for secret in [
+            "Northern",
+            "Head office",
+            "PARA",
+            "NORTH",
+            "localhost",
+            "127.0.0.1",
+        ] {
+            assert!(!told.contains(secret), "{secret} is told");
+        }
+    }
+
     documented(&primary, &satellite);
     let all = primary.and(satellite);
     let mut used = BTreeSet::new();
