@@ -37,6 +37,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         tls,
         listen: config.listen.clone(),
         database: config.database.access(&config.data_dir)?,
+        data_dir: config.data_dir.clone(),
         verify: config.verify,
         revocations: revocations.clone(),
     };

@@ -33,6 +33,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         tls: config.tls.resolved(&config.data_dir),
         listen: config.listen.clone(),
         database: config.database.access(&config.data_dir)?,
+        data_dir: config.data_dir.clone(),
         verify: config.verify,
         revocations: revocations.clone(),
     };

@@ -24,7 +24,7 @@ pub use ask::{Held, all_pages, differences};
 pub use binaries::Binaries;
 pub use client::{Called, Certificate, Client, Connection, in_words};
 pub use condition::{eventually, turns, within};
-pub use health::{is_ready, status_of};
+pub use health::{is_ready, metrics_of, status_of};
 pub use network::Network;
 pub use outcome::Outcome;
 pub use ports::free_address;

@@ -12,6 +12,7 @@ def wrong(objects):
     found = []
     for labels, pod, namespace in pods(objects):
         found += volumes(pod, objects)
+        found += scraping(pod, annotations(labels, objects), objects)
         for container in containers(pod):
             found += paths(container, pod, objects)
             found += confinement(container, pod)
@@ -98,6 +99,23 @@ def probes(container):
             yield f"{probe} of {container['name']} asks the port {port}, which is not there"
         if port is None and container.get("ports"):
             yield f"{container['name']} has no {probe}"
+
+
+def annotations(labels, objects):
+    """Those of the pods that carry these labels."""
+    templates = (found["spec"]["template"]["metadata"] for found in of_kind(objects, "StatefulSet").values())
+    return next((made.get("annotations", {}) for made in templates if made["labels"] == labels), {})
+
+
+def scraping(pod, marks, objects):
+    """Metrics are read at the port where the probes ask, which the policy opens to one namespace and no further."""
+    ports = {port["name"]: port["containerPort"] for container in pod["containers"] for port in container["ports"]}
+    wanted = {"prometheus.io/scrape": "true", "prometheus.io/port": str(ports.get("health")), "prometheus.io/path": "/metrics"}
+    yield from (f"{name} is {marks.get(name)}, not {value}" for name, value in wanted.items() if marks.get(name) != value)
+    for policy in of_kind(objects, "NetworkPolicy").values():
+        rules = [rule for rule in policy["spec"]["ingress"] if {"port": "health"} in rule["ports"]]
+        if not rules or not all(peer.get("namespaceSelector", {}).get("matchLabels") for rule in rules for peer in rule.get("from", [{}])):
+            yield f"NetworkPolicy {policy['metadata']['name']} opens the metrics to nobody, or to everybody"
 
 
 def hosts(container, objects, namespace):

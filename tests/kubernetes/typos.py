@@ -21,6 +21,8 @@ TYPOS = (
     ("single", "primary.supplysync.svc", "primary.suplysync.svc", "a server name"),
     ("single", '"runAsNonRoot": true', '"runAsNonRoot": false', "the confinement"),
     ("single", "supplysync/primary", "supplysync/primry", "an image"),
+    ("single", '"prometheus.io/port": "8080"', '"prometheus.io/port": "8443"', "where metrics are read"),
+    ("single", "namespaceSelector", "podSelector", "who reads them"),
     ("ha", "supplysync/database-password", "supplysync/database-pasword", "the database's secret"),
     ("ha", "SUPPLYSYNC_DATABASE__URL", "SUPPLYSYNC_DATABASE__URI", "the database's setting"),
     ("ha", '"key": "database-url"', '"key": "database-uri"', "a key of a ConfigMap"),

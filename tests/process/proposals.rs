@@ -35,7 +35,7 @@ async fn decide(
 
 /// Satellite 3 has the store by force; what satellite 2 received without a link is in the primary's quarantine: a
 /// transaction, and the stock line that it made.
-async fn late_work() -> (
+pub(super) async fn late_work() -> (
     World,
     Client,
     Client,

@@ -13,6 +13,7 @@ use supplysync_tests::{Called, Client, Site, eventually, prove_equal, run};
 use tokio::process::Command;
 use tokio::time::Duration;
 
+use crate::page::{self, refusal, shown};
 use crate::shelves::{self, confirm, receipt};
 use crate::world::{COMMAND_LIMIT, World, database};
 
@@ -280,10 +281,11 @@ async fn damaged_tables_are_made_again_while_the_program_runs() {
 
 #[tokio::test]
 async fn a_trace_says_of_each_site_which_version_it_has() {
-    let (_world, primary, satellite) = two_sites().await;
+    let (mut world, primary, satellite) = two_sites().await;
     let places = async |client: &Client, record: &str| {
         let request = TraceRecordRequest {
             record: record.to_owned(),
+            ..TraceRecordRequest::default()
         };
         let traced = client.diagnostics().trace_record(request).await.answer().unwrap();
         let places = traced.records[0].places.iter();
@@ -309,4 +311,21 @@ async fn a_trace_says_of_each_site_which_version_it_has() {
         places(&satellite, "PARA").await,
         [(1, there, true), (2, applied, true)]
     );
+    // A transaction is known by store and number, and its lines by the codes of their items.
+    let traced = shown(
+        world.network.primary().command(),
+        &["trace", "1", "--store", "NORTH"],
+    )
+    .await;
+    let record = &traced["records"][0];
+    assert_eq!(record["name"], "supplier invoice 1 of NORTH");
+    assert_eq!(record["body"]["lines"][0]["item_code"], "PARA");
+    for (number, reason) in [("77", "RECORD_NOT_FOUND"), ("one", "INVALID_FIELDS")] {
+        let refused = page::typed(
+            world.network.primary().command(),
+            &["trace", number, "--store", "NORTH"],
+        )
+        .await;
+        assert_eq!(refusal(&refused).0, reason);
+    }
 }

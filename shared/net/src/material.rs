@@ -12,7 +12,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use supplysync_model::{Clock, Fault, FaultCode, Reason, SyncId};
+use supplysync_model::{Clock, Fault, FaultCode, Reason, SyncId, Timestamp};
 
 use crate::certificate::{self, Description, Validity};
 use crate::client_check::ClientCheck;
@@ -120,6 +120,12 @@ impl TlsMaterial {
     /// What our certificate says.
     pub fn description(&self) -> &Description {
         &self.leaf
+    }
+
+    /// When the first of the authorities that we trust ends.
+    pub fn authorities_end(&self) -> Option<Timestamp> {
+        let described = self.authorities.iter().map(|der| certificate::describe(der));
+        described.flatten().map(|authority| authority.not_after).min()
     }
 
     /// The clock by which certificates are judged.

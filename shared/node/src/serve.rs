@@ -2,6 +2,7 @@
 //! orderly end. What only one role has is added in that program's `wiring.rs`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::access;
 use crate::certificates::Certificates;
 use crate::cli::settings::{ListenSection, TlsSection, VerifySection};
 use crate::command::preferences::PreferenceBook;
+use crate::metrics::{self, Readings};
 use crate::service::diagnostics::Diagnostics;
 use crate::service::master_data::MasterData;
 use crate::service::preference::Preferences;
@@ -60,6 +62,8 @@ pub struct Site {
     pub listen: ListenSection,
     /// The database.
     pub database: StoreConfig,
+    /// Where the site keeps everything else.
+    pub data_dir: PathBuf,
     /// The daily verification.
     pub verify: VerifySection,
     /// Whose certificates are refused; the role fills it.
@@ -92,6 +96,7 @@ impl Foundation {
     /// do; nothing is changed before all of it holds, but for migrations of an older database.
     pub async fn lay(site: Site, context: Context) -> Result<Foundation, Fault> {
         let tls = &site.tls;
+        metrics::begin();
         let material = match site.role {
             SiteRole::Primary => TlsMaterial::load,
             // One that expired while the clinic was offline may still be renewed, and its users go on meanwhile.
@@ -112,9 +117,11 @@ impl Foundation {
         let serving = context.readiness.condition("serving");
         let (readiness, stop) = (context.readiness.clone(), context.stop.clone());
         let health_address = health.local_addr();
-        context
-            .tasks
-            .spawn("health", OnEnd::Critical, health.serve(readiness, stop));
+        context.tasks.spawn(
+            "health",
+            OnEnd::Critical,
+            health.serve(readiness, context.metrics.clone(), stop),
+        );
         let deps = StoreDeps {
             clock: context.clock.clone(),
             random: context.random.clone(),
@@ -134,11 +141,20 @@ impl Foundation {
         if unparked > 0 {
             tracing::info!(records = unparked, "records that were parked can be read now");
         }
+        let control = SyncControl::default();
+        context.metrics.read_from(Readings::new(
+            site.role,
+            context.clone(),
+            store.clone(),
+            certificates.clone(),
+            control.board().clone(),
+            site.data_dir,
+        ));
         Ok(Foundation {
             context,
             store,
             certificates,
-            control: SyncControl::default(),
+            control,
             users: TaskTracker::new(),
             server,
             health: health_address,

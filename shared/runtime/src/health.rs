@@ -1,4 +1,5 @@
-//! `/livez` and `/readyz` over plain HTTP, for supervisors: no data, and on loopback unless configured otherwise.
+//! `/livez`, `/readyz` and `/metrics` over plain HTTP, for supervisors: counts and Sync IDs, nothing of what is kept, and on
+//! loopback unless configured otherwise.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,10 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use supplysync_model::Fault;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::Metrics;
+
+/// What `/metrics` answers with: Prometheus' text format.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The conditions under which a program is ready. Clones are the same set.
 #[derive(Debug, Clone, Default)]
@@ -81,10 +89,17 @@ impl Health {
     }
 
     /// Answers until `stop`; not ready from then on.
-    pub async fn serve(self, readiness: Readiness, stop: CancellationToken) -> Result<(), Fault> {
+    pub async fn serve(
+        self,
+        readiness: Readiness,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Result<(), Fault> {
+        let measured = async move || ([(CONTENT_TYPE, EXPOSITION)], metrics.text().await).into_response();
         let routes = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
+            .route("/metrics", get(measured))
             .with_state((readiness, stop.clone()));
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned());
         served.await.map_err(Fault::internal)
@@ -132,6 +147,11 @@ mod tests {
         let port = readiness.condition("port");
         let asking = async {
             assert!(ask(address, "/livez").await.starts_with("HTTP/1.1 200"));
+            let measured = ask(address, "/metrics").await;
+            assert!(
+                measured.starts_with("HTTP/1.1 200") && measured.contains("text/plain; version=0.0.4"),
+                "{measured}"
+            );
             let unready = ask(address, "/readyz").await;
             assert!(
                 unready.starts_with("HTTP/1.1 503") && unready.contains("database: not yet\nport: not yet\n"),
@@ -148,7 +168,7 @@ mod tests {
             );
             stop.cancel();
         };
-        let (served, ()) = tokio::join!(health.serve(readiness, stop.clone()), asking);
+        let (served, ()) = tokio::join!(health.serve(readiness, Metrics::apart(), stop.clone()), asking);
         served.unwrap();
     }
 

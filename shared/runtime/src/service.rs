@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use supplysync_model::{Clock, Fault, Random, Reason};
+use supplysync_model::{Clock, Fault, Random, Reason, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::health::Readiness;
+use crate::metrics::Metrics;
 use crate::tasks::{OnEnd, Tasks};
 use crate::telemetry::{self, LogConfig};
 
@@ -40,6 +41,10 @@ pub struct Context {
     pub stop: CancellationToken,
     /// What `/readyz` answers.
     pub readiness: Readiness,
+    /// What `/metrics` answers.
+    pub metrics: Metrics,
+    /// When it was started.
+    pub started: Timestamp,
     /// The system's clock.
     pub clock: Arc<dyn Clock>,
     /// The system's random bits.
@@ -100,12 +105,16 @@ where
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let tasks = Tasks::new(stop.clone());
+    let metrics = Metrics::install()?;
+    tasks.spawn("metrics", OnEnd::Critical, metrics.clone().keep(stop.clone()));
     stop_on_panic(tasks.clone());
     let context = Context {
         name,
         tasks: tasks.clone(),
         stop: stop.clone(),
         readiness: Readiness::default(),
+        metrics: metrics.clone(),
+        started: SystemClock.now(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };

@@ -1,11 +1,13 @@
 //! The store itself: opening, identity, the named read and write closures, and the head that others watch.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use supplysync_model::{Fault, Incarnation, Seq, SyncId};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::channel::ChannelNumbers;
 use crate::connect::Pools;
@@ -14,7 +16,7 @@ use crate::moves::Stood;
 use crate::trust::Trust;
 use crate::tx::{ReadTx, WriteTx};
 use crate::upkeep::Upkeep;
-use crate::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps, connect, migrate, raw};
+use crate::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps, connect, measure, migrate, raw};
 
 /// How often a transaction that lost a race is repeated.
 const ATTEMPTS: u32 = 8;
@@ -23,6 +25,17 @@ const ATTEMPTS: u32 = 8;
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+}
+
+/// What an embedded database takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskUse {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// Bytes of the database.
+    pub database: u64,
+    /// Bytes of its write-ahead log.
+    pub log: u64,
 }
 
 pub(crate) struct Inner {
@@ -130,7 +143,12 @@ impl Store {
             clippy::disallowed_methods,
             reason = "cancelling the caller must not cut a transaction"
         )]
-        let task = tokio::spawn(async move { store.write_repeating(name, f).await });
+        let task = tokio::spawn(async move {
+            let begun = Instant::now();
+            let outcome = store.write_repeating(name, f).await;
+            measure::written(name, begun.elapsed(), outcome.as_ref().err());
+            outcome
+        });
         task.await
             .unwrap_or_else(|panicked| Err(Fault::internal(panicked)))
     }
@@ -145,6 +163,7 @@ impl Store {
             match self.inner.trust.judge(self.write_once(&f).await) {
                 Err(fault) if attempt < ATTEMPTS && worth_repeating(&fault) => {
                     tracing::debug!(name, attempt, "a transaction lost a race and is repeated");
+                    measure::repeated();
                     tokio::time::sleep(Duration::from_millis(5) * 2u32.pow(attempt)).await;
                     attempt += 1;
                 }
@@ -157,7 +176,9 @@ impl Store {
     where
         F: for<'t> Fn(&'t mut WriteTx) -> BoxFuture<'t, Result<T, Fault>>,
     {
+        let waiting = Instant::now();
         let mut tx = WriteTx::begin(&self.inner).await?;
+        measure::waited(waiting.elapsed());
         match f(&mut tx).await {
             Ok(value) => {
                 tx.commit(&self.inner).await?;
@@ -176,8 +197,10 @@ impl Store {
         F: for<'t> FnOnce(&'t mut ReadTx) -> BoxFuture<'t, Result<T, Fault>>,
     {
         let trust = &self.inner.trust;
+        let begun = Instant::now();
         let mut tx = trust.judge(ReadTx::begin(&self.inner).await)?;
         let result = trust.judge(f(&mut tx).await);
+        measure::read(begun.elapsed());
         if let Err(fault) = tx.end().await {
             tracing::debug!(name, %fault, "a read could not be ended in order; its connection is closed");
         }
@@ -188,6 +211,17 @@ impl Store {
     /// yet is refused, and what can be read is read.
     pub async fn disk_failed(&self) -> Fault {
         self.inner.trust.lost().await
+    }
+
+    /// Where the database's files are, and how large; `None` where another server keeps them.
+    pub fn disk_use(&self) -> Option<DiskUse> {
+        let path = &self.inner.pools.sqlite.as_ref()?.path;
+        let log = self.inner.upkeep.as_ref().map_or(0, Upkeep::log_bytes);
+        Some(DiskUse {
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            database: std::fs::metadata(path).map_or(0, |file| file.len()),
+            log,
+        })
     }
 
     /// How durably commits are written, read back from the open database.

@@ -60,6 +60,11 @@ impl Upkeep {
         }
     }
 
+    /// How large the log is.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        size_of(&self.log)
+    }
+
     pub(crate) fn stop(&self) {
         self.task.abort();
     }

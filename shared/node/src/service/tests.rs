@@ -225,7 +225,10 @@ async fn diagnostics_answer_in_words() {
         .into_inner();
     assert!(verified.ok && verified.findings.is_empty(), "{verified:?}");
     assert!(verified.records_checked >= 3);
-    let request = v1::TraceRecordRequest { record: "m1".into() };
+    let request = v1::TraceRecordRequest {
+        record: "m1".into(),
+        ..Default::default()
+    };
     let traced = service
         .trace_record(Request::new(request))
         .await
@@ -237,6 +240,7 @@ async fn diagnostics_answer_in_words() {
     );
     let request = v1::TraceRecordRequest {
         record: "none".into(),
+        ..Default::default()
     };
     assert!(service.trace_record(Request::new(request)).await.is_err());
     let ledger = service

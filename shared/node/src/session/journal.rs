@@ -1,9 +1,12 @@
-//! What a session tells those who watch: log lines (one per session and batch, never bodies) and the status board.
+//! What a session tells those who watch: log lines (one per session and batch, never bodies), the status board, and metrics.
+
+use std::collections::VecDeque;
 
 use supplysync_model::{Clock, Reason, SyncId};
 use supplysync_sync_core::{Ack, CloseReason, Comparison, Direction, Refused, Report};
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 
+use crate::metrics::session as metered;
 use crate::status::{PeerStatus, StatusBoard, SyncState};
 
 use super::role::Sending;
@@ -35,6 +38,8 @@ pub(super) struct Journal {
     sent: u64,
     received: u64,
     refused: u64,
+    /// Batches on their way, and since when; a session's window bounds them.
+    under_way: VecDeque<(u64, Instant)>,
 }
 
 impl Journal {
@@ -60,6 +65,7 @@ impl Journal {
             sent: 0,
             received: 0,
             refused: 0,
+            under_way: VecDeque::new(),
         };
         let now = clock.now();
         journal.board.update(peer, |line| {
@@ -83,6 +89,8 @@ impl Journal {
         match *sending {
             Sending::Batch { number, records } => {
                 tracing::debug!(batch = number, records, "batch sent");
+                metered::sent(self.sends, records);
+                self.under_way.push_back((number, Instant::now()));
                 self.line(|journal, line| journal.set_caught_up(line, journal.sends, false));
             }
             Sending::Ack { number } => self.last_ack = number,
@@ -95,6 +103,11 @@ impl Journal {
         let (direction, batch) = (self.sends, ack.number);
         let (records, refused) = (std::mem::take(&mut self.acked), ack.refused.len());
         tracing::info!(?direction, batch, records, refused, "batch acknowledged");
+        let mut sent = None;
+        while let Some((_, at)) = self.under_way.pop_front_if(|(number, _)| *number <= batch) {
+            sent = Some(at);
+        }
+        metered::acknowledged(direction, records, sent.map(|at| at.elapsed()));
     }
 
     pub(super) fn report(&mut self, report: Report, clock: &dyn Clock) {
@@ -107,6 +120,7 @@ impl Journal {
                 duplicates,
                 refused,
             } => {
+                metered::applied(direction, applied, duplicates, refused);
                 self.received += applied;
                 self.refused += refused;
                 let batch = self.last_ack;
@@ -117,7 +131,7 @@ impl Journal {
                 self.sent += records;
                 self.acked += records;
             }
-            Report::Compared(comparisons) => comparisons.iter().for_each(log_comparison),
+            Report::Compared(comparisons) => comparisons.iter().for_each(note_comparison),
             Report::CaughtUp(direction) => {
                 tracing::debug!(?direction, "caught up");
                 let now = clock.now();
@@ -130,6 +144,7 @@ impl Journal {
             }
             Report::LineageBroken { site } => {
                 self.frozen = true;
+                metered::broken();
                 tracing::error!(%site, "the lineage of this site's database is broken: nothing is exchanged");
             }
         }
@@ -156,6 +171,7 @@ impl Journal {
 
     /// The session is over.
     pub(super) fn end(&mut self, reason: &CloseReason, lasted: Duration) {
+        metered::ended(reason);
         let (state, words) = self.outcome(reason);
         let (session, lasted_ms) = (
             self.session,
@@ -237,7 +253,8 @@ impl Journal {
     }
 }
 
-fn log_comparison(compared: &Comparison) {
+fn note_comparison(compared: &Comparison) {
+    metered::compared(compared);
     let Comparison { channel, seq, .. } = compared;
     if compared.equal {
         tracing::debug!(%channel, seq, explained = compared.explained, "digests compared: equal");

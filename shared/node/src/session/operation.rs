@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use supplysync_model::{Fault, FaultCode, SyncId};
 use supplysync_store::Store;
 use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Effect, Input, OpId, PageRequest};
+use tokio::time::Instant;
 
+use crate::metrics::session as metered;
 use crate::recovery;
 
 /// On whose behalf.
@@ -73,8 +75,10 @@ pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
 impl Operations {
     /// Does it. A fault becomes [`Input::Failed`] and is logged here with its source, which the machine never sees.
     pub(super) async fn perform<M>(self, op: OpId, work: Work) -> Input<M> {
-        let name = work.name();
-        self.attempt(op, work).await.unwrap_or_else(|fault| {
+        let (name, begun) = (work.name(), Instant::now());
+        let attempt = self.attempt(op, work).await;
+        metered::worked(name, begun.elapsed());
+        attempt.unwrap_or_else(|fault| {
             match fault.code() {
                 FaultCode::Internal | FaultCode::DataLoss => {
                     tracing::error!(

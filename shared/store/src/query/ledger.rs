@@ -119,7 +119,10 @@ impl Queries {
     }
 
     /// What this site sends to whom, whether it has begun or not.
-    async fn to_send(&self, owners: &HashMap<StoreId, SyncId>) -> Result<Vec<(Channel, SyncId)>, Fault> {
+    pub(super) async fn to_send(
+        &self,
+        owners: &HashMap<StoreId, SyncId>,
+    ) -> Result<Vec<(Channel, SyncId)>, Fault> {
         let here = self.sync_id();
         let mut sent = Vec::new();
         if !here.is_primary() {

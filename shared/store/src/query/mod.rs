@@ -2,6 +2,7 @@
 //! (`impl Queries`). Nothing here writes; every list comes in pages or is bounded by the number of sites or channels.
 
 mod audit;
+mod backlog;
 mod channels;
 mod cursors;
 mod freshness;
@@ -28,6 +29,7 @@ use crate::Etag;
 use crate::fault::database;
 
 pub use audit::AuditFilter;
+pub use backlog::{Backlog, Backlogs, COUNTED};
 pub use channels::ChannelInfo;
 pub use cursors::Compared;
 pub(crate) use cursors::CursorRow;

@@ -6,6 +6,7 @@
 mod alike;
 mod atomic;
 mod audit;
+mod backlog;
 mod commit_order;
 mod copies;
 mod database;

@@ -28,6 +28,8 @@ pub struct AuditLine {
     pub action: String,
     /// What it was done to.
     pub subject: String,
+    /// What people call that, where it is the id of a store; else empty.
+    pub subject_name: String,
     /// The value before.
     pub old_value: String,
     /// The value after.
@@ -43,6 +45,7 @@ impl From<v1::AuditLogEntry> for AuditLine {
             from_address: entry.from_address,
             action: entry.action,
             subject: entry.subject,
+            subject_name: entry.subject_name,
             old_value: entry.old_value,
             new_value: entry.new_value,
         }
@@ -61,7 +64,10 @@ impl Answer for AuditView {
                 line.principal.clone(),
                 or_dash(&line.from_address),
                 line.action.clone(),
-                or_dash(&line.subject),
+                match line.subject_name.is_empty() {
+                    true => or_dash(&line.subject),
+                    false => line.subject_name.clone(),
+                },
                 or_dash(&line.old_value),
                 or_dash(&line.new_value),
             ]);

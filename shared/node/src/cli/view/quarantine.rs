@@ -24,6 +24,8 @@ pub struct QuarantinedChange {
     pub kind: String,
     /// The record that it would change.
     pub record_id: String,
+    /// What people call that record; empty if this version can't read it.
+    pub record_name: String,
     /// Its channel, with the store's code where it is a store's.
     pub channel: String,
     /// Sync ID of the site that sent it, or of this site if it was local work in the feed's way.
@@ -57,6 +59,7 @@ impl From<v1::QuarantinedChange> for QuarantinedChange {
             id: change.id,
             kind: change.kind,
             record_id: change.record_id,
+            record_name: change.record_name,
             from_site: change.from_site,
             from_site_name: change.from_site_name,
             reason: change.reason,
@@ -68,6 +71,16 @@ impl From<v1::QuarantinedChange> for QuarantinedChange {
             asked_by: change.asked_by,
             proposed_to: change.proposed_to,
             answer: change.answer,
+        }
+    }
+}
+
+impl QuarantinedChange {
+    /// Its record as people call it, or else by its id.
+    fn record(&self) -> String {
+        match self.record_name.is_empty() {
+            true => format!("{} {}", self.kind, self.record_id),
+            false => self.record_name.clone(),
         }
     }
 }
@@ -85,7 +98,7 @@ impl Answer for QuarantineView {
                 change.reason.clone(),
                 format!("{} {}", change.from_site, change.from_site_name),
                 change.channel.clone(),
-                format!("{} {}", change.kind, change.record_id),
+                change.record(),
                 state(change),
             ]);
         }
@@ -117,8 +130,7 @@ pub struct DecidedView {
 
 impl Answer for DecidedView {
     fn for_people(&self, _: Option<u16>) -> String {
-        let QuarantinedChange { kind, record_id, .. } = &self.change;
-        format!("{kind} {record_id}: {}", self.outcome)
+        format!("{}: {}", self.change.record(), self.outcome)
     }
 }
 
@@ -139,6 +151,7 @@ impl Answer for QuarantinedView {
         for (name, value) in [
             ("id", change.id.clone()),
             ("is", format!("{what} {} {}", change.kind, change.record_id)),
+            ("called", change.record_name.clone()),
             ("version", change.version.clone()),
             ("channel", change.channel.clone()),
             (

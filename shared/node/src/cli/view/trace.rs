@@ -22,6 +22,8 @@ pub struct TracedRecord {
     pub kind: String,
     /// Its id.
     pub id: String,
+    /// What people call it; empty if this version can't read it.
+    pub name: String,
     /// Its channel, with the store's code where it is a store's.
     pub channel: String,
     /// Its place in the feed of the site that was asked.
@@ -83,6 +85,7 @@ impl From<v1::TracedRecord> for TracedRecord {
             channel: channel_name(&record.channel, &record.store_code),
             kind: record.kind,
             id: record.id,
+            name: record.record_name,
             seq: record.seq,
             origin_site: record.origin_site,
             origin_site_name: record.origin_site_name,
@@ -138,6 +141,7 @@ impl TracedRecord {
         let mut line = |name: &str, value: String| text += &format!("{name:10}{value}\n");
         let state = if self.deleted { " (deleted)" } else { "" };
         line("record", format!("{} {}{state}", self.kind, self.id));
+        line("called", or_dash(&self.name));
         line("channel", format!("{}, seq {} here", self.channel, self.seq));
         line(
             "written by",

@@ -6,6 +6,7 @@ use supplysync_model::{Fault, Timestamp};
 use supplysync_store::Queries;
 use supplysync_store::query::AuditFilter;
 
+use crate::command::lookup;
 use crate::service::page::{next_token, page_query};
 
 pub(super) async fn audit_log(
@@ -34,7 +35,17 @@ pub(super) async fn audit_log(
         to,
     };
     let found = tx.list_audit_log(&filter, &page).await?;
+    let subjects = found
+        .rows
+        .iter()
+        .filter_map(|(_, entry)| entry.subject.parse().ok());
+    let stores = lookup::stores(tx, &subjects.collect()).await?;
+    let name = |subject: &str| {
+        let store = stores.get(&subject.parse().ok()?)?;
+        Some(format!("{} {}", store.value.code, store.value.name))
+    };
     let entries = found.rows.into_iter().map(|(id, entry)| v1::AuditLogEntry {
+        subject_name: name(&entry.subject).unwrap_or_default(),
         id: id.to_string(),
         time: time_text(Some(entry.at)),
         principal: entry.principal,

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use supplysync_api::fields::{Fields, one, time_text};
-use supplysync_api::{etag_text, readable_body, v1};
+use supplysync_api::{etag_text, v1};
 use supplysync_model::{Channel, Fault, StoreId, SyncId};
 use supplysync_store::query::{LedgerRow, Quarantined};
 use supplysync_store::{Queries, Store as RecordStore};
 use uuid::Uuid;
 
+use super::called;
 use super::status::Totals;
 use super::verify::digest_text;
 use crate::command::caller::Caller;
@@ -79,6 +80,9 @@ pub(super) async fn changes(
     let stores = found.iter().filter_map(|change| change.channel.store());
     let codes = store_codes(tx, stores.collect()).await?;
     let names = site_names(tx).await?;
+    let name = |site: SyncId| names.get(&site).cloned().unwrap_or_default();
+    let bodies = found.iter().map(|change| change.body.as_ref());
+    let mut readable = called::readable(tx, bodies.collect()).await?.into_iter();
     let changes = found.into_iter().map(|change| v1::QuarantinedChange {
         id: change.id.to_string(),
         kind: change.key.kind.to_string(),
@@ -88,16 +92,27 @@ pub(super) async fn changes(
             .and_then(|store| codes.get(&store).cloned())
             .unwrap_or_default(),
         from_site: change.from_site.get().into(),
-        from_site_name: names.get(&change.from_site).cloned().unwrap_or_default(),
+        from_site_name: name(change.from_site),
+        origin_site_name: name(change.origin_site),
+        proposed_to_name: change.proposed_to.map(name).unwrap_or_default(),
         reason: change.reason,
         time: time_text(Some(change.at)),
         origin_site: change.origin_site.get().into(),
         version: etag_text(change.epoch, change.revision),
         deleted: change.deleted,
-        body: change.body.as_ref().map(readable_body),
         asked_by: change.asked_by.unwrap_or_default(),
         proposed_to: change.proposed_to.map_or(0, |site| site.get().into()),
         answer: change.answer.unwrap_or_default(),
+        ..v1::QuarantinedChange::default()
+    });
+    // As many and in the same order.
+    let changes = changes.map(|change| match readable.next().flatten() {
+        Some((record_name, body)) => v1::QuarantinedChange {
+            record_name,
+            body: Some(body),
+            ..change
+        },
+        None => change,
     });
     Ok(changes.collect())
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod books;
+mod called;
 mod repair;
 mod standing;
 mod status;
@@ -193,7 +194,7 @@ impl DiagnosticsService for Diagnostics {
     ) -> Result<Response<v1::TraceRecordResponse>, Status> {
         let request = request.into_inner();
         let read = self.store.read("trace", |tx| {
-            Box::pin(async move { trace::trace(tx, &request.record).await })
+            Box::pin(async move { trace::trace(tx, &request).await })
         });
         answer("TraceRecord", read.await)
     }

@@ -2,31 +2,56 @@
 
 use std::collections::BTreeMap;
 
-use supplysync_api::{readable_body, v1};
-use supplysync_model::{Fault, FaultCode, Reason, SyncId};
+use supplysync_api::v1;
+use supplysync_model::{Fault, FaultCode, Kind, Reason, RecordKey, SyncId};
 use supplysync_store::Queries;
-use supplysync_store::query::{Quarantined, Trace, Whereabouts};
+use supplysync_store::query::{PageQuery, Quarantined, Trace, TransactionFilter, Whereabouts};
 
+use super::called;
+use crate::service::reference;
 use crate::service::view::{site_names, store_codes};
 
-pub(super) async fn trace(tx: &Queries, named: &str) -> Result<v1::TraceRecordResponse, Fault> {
+/// Transactions of one number that are shown.
+const NUMBERED: u32 = 20;
+
+pub(super) async fn trace(
+    tx: &Queries,
+    request: &v1::TraceRecordRequest,
+) -> Result<v1::TraceRecordResponse, Fault> {
+    let named = &request.record;
     if named.trim().is_empty() {
         return Err(Fault::field(
             "record",
-            "which record is meant must be said: its id, or the code of an item, name or store",
+            "which record is meant must be said: its id, or the code of an item, name or store; with `store`, the number of a transaction",
         ));
     }
     let names = site_names(tx).await?;
     let mut records = Vec::new();
-    for key in tx.find_records(named).await? {
+    let keys = match request.store.is_empty() {
+        true => tx.find_records(named).await?,
+        false => numbered(tx, &request.store, named).await?,
+    };
+    for key in keys {
         if let Some(found) = tx.trace(key).await? {
             let codes = store_codes(tx, found.record.channel.store().into_iter().collect()).await?;
             let code = codes.into_values().next().unwrap_or_default();
-            records.push(traced(tx, found, code, &names));
+            let mut readable = called::readable(tx, vec![found.body.as_ref()]).await?;
+            let (record_name, body) = readable.pop().flatten().unzip();
+            records.push(v1::TracedRecord {
+                record_name: record_name.unwrap_or_default(),
+                body,
+                ..traced(tx, found, code, &names)
+            });
         }
     }
     if records.is_empty() {
         let message = match tx.quarantined_only(named).await?.first() {
+            _ if !request.store.is_empty() => {
+                format!(
+                    "no transaction of the store {} on this site has the number {named}",
+                    request.store
+                )
+            }
             Some(entry) => format!(
                 "no record on this site is called {named}, but a change of it was refused and is in quarantine: `quarantine show {entry}`"
             ),
@@ -35,6 +60,28 @@ pub(super) async fn trace(tx: &Queries, named: &str) -> Result<v1::TraceRecordRe
         return Err(Fault::new(FaultCode::NotFound, Reason::RECORD_NOT_FOUND, message));
     }
     Ok(v1::TraceRecordResponse { records })
+}
+
+/// The transactions of a store with this number: one of each type at most, but for those of sites that were put back.
+async fn numbered(tx: &Queries, store: &str, number: &str) -> Result<Vec<RecordKey>, Fault> {
+    let wrong = || Fault::field("record", "with `store`, this is a transaction's number");
+    let number = number.trim().parse().map_err(|_| wrong())?;
+    let filter = TransactionFilter {
+        store: reference::store(tx, "store", store).await?.value.id,
+        transaction_type: None,
+        status: None,
+        number: Some(number),
+    };
+    let page = PageQuery {
+        size: NUMBERED,
+        after: None,
+    };
+    let found = tx.list_transactions(&filter, &page).await?.rows.into_iter();
+    let keys = found.map(|transaction| RecordKey {
+        kind: Kind::TRANSACTION,
+        id: transaction.value.id.into(),
+    });
+    Ok(keys.collect())
 }
 
 fn traced(
@@ -67,10 +114,10 @@ fn traced(
         schema: record.schema,
         deleted: record.deleted,
         hash: format!("{:032x}", u128::from_be_bytes(record.hash.0)),
-        body: found.body.as_ref().map(readable_body),
         parked: found.parked.unwrap_or_default(),
         quarantined: quarantined.collect(),
         places,
+        ..v1::TracedRecord::default()
     }
 }
 
