@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod enrolment;
 pub mod network;
 pub mod preferences;
+pub mod replicas;
 pub mod service;
 pub mod sessions;
 pub mod shared_credentials;

@@ -66,6 +66,18 @@ impl SessionAttempt {
         }
     }
 
+    /// As the satellite of that session dials again, which has kept nothing but its incarnation.
+    pub fn again(&self, before: &OpenSession) -> SessionAttempt {
+        let mut again = self.clone();
+        again.hello.incarnation = before.incarnation;
+        again.hello.head = before.incarnation.map(|incarnation| Checkpoint {
+            incarnation: Some(incarnation),
+            seq: 0,
+            chain: vec![0; 16],
+        });
+        again
+    }
+
     /// Opens the call and says Hello.
     pub async fn open(&self, client: &Client) -> Outcome<Result<OpenSession, Status>> {
         self.open_with(client, Message::Hello(self.hello.clone())).await
@@ -83,7 +95,7 @@ impl SessionAttempt {
         Ok(called.map(|response| OpenSession {
             send,
             receive: response.into_inner(),
-            incarnation: None,
+            incarnation: self.hello.incarnation,
             behind: HashSet::new(),
         }))
     }
@@ -134,12 +146,23 @@ impl OpenSession {
         }
     }
 
+    /// The next batch, whatever else the primary says before it.
+    pub async fn next_batch(&mut self) -> Outcome<Batch> {
+        loop {
+            match self.next().await {
+                Ok(primary_message::Message::Batch(batch)) => return Ok(batch),
+                Ok(_) => {}
+                Err(refusal) => return Err(format!("{}: {}", refusal.reason, refusal.message).into()),
+            }
+        }
+    }
+
     /// Goes through the handshake until batches may flow.
     pub async fn become_ready(&mut self) -> Result<(), Refusal> {
         loop {
             match self.next().await? {
                 primary_message::Message::Welcome(welcome) => {
-                    self.incarnation = welcome.assigned_incarnation;
+                    self.incarnation = welcome.assigned_incarnation.or(self.incarnation);
                     let served = welcome.serve.into_iter().filter_map(|served| served.channel);
                     self.behind = served.map(|channel| channel.encode_to_vec()).collect();
                     let incarnation = self.incarnation;

@@ -30,6 +30,7 @@ mod recovery;
 mod removal;
 mod renewal;
 mod repairs;
+mod replicas;
 mod revocation;
 mod rotation;
 mod shelves;

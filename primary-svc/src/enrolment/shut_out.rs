@@ -9,7 +9,7 @@ use futures::FutureExt;
 use supplysync_model::{Fault, RevokedOperator, SyncId, Timestamp};
 use supplysync_net::Revocations;
 use supplysync_record_codec::RecordBody;
-use supplysync_store::{Store, WriteTx};
+use supplysync_store::{Notice, Store, WriteTx};
 use tokio_util::sync::CancellationToken;
 
 use super::revoked_file::RevokedFile;
@@ -17,7 +17,7 @@ use crate::command::join_token::OPERATOR;
 use crate::command::site::put;
 use crate::sessions::Sessions;
 
-/// How often another replica's changes are looked for: a revocation holds everywhere within a second.
+/// How often another replica's changes are looked for without notice: a revocation holds everywhere within a second.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Whose certificates are refused. Clones are the same.
@@ -96,9 +96,11 @@ impl ShutOut {
 
     /// Follows what other replicas change.
     pub async fn follow(self, stop: CancellationToken) -> Result<(), Fault> {
+        let mut notices = self.store.notices();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
+                () = notices.about(Notice::Revocations) => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
             if let Err(fault) = self.refresh().await {

@@ -1,4 +1,4 @@
-//! Rounds of real faults on real processes: bad links, kills, a full disk and a failing one, while both sites write. Each
+//! Rounds of real faults on real processes: bad links, kills, rolling restarts, a full disk and a failing one, while all write. Each
 //! ends with the same proof: all that was acknowledged is at both ends, which are equal, and the ledger adds up.
 
 mod failing_disk;
@@ -6,6 +6,7 @@ mod full_disk;
 mod ground;
 mod kills;
 mod loss;
+mod rolling;
 mod tally;
 mod weather;
 mod writer;
@@ -17,6 +18,7 @@ pub use full_disk::full_disk;
 pub use ground::Database;
 pub use kills::{Victim, kills};
 pub use loss::packet_loss;
+pub use rolling::rolling;
 pub use tally::Tally;
 pub use weather::{foul_weather, silent_link};
 

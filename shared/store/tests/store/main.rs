@@ -20,6 +20,7 @@ mod load;
 mod model;
 mod moves;
 mod not_kept;
+mod notices;
 mod opening;
 mod own;
 mod page;
