@@ -1,8 +1,10 @@
 //! What other primaries on the same database do that concerns the sessions which are open here: one that has lost its lease
-//! to another ends at once, and all look again when somebody asks for it there. Changes come by the feed's head.
+//! to another ends at once, and all look again when somebody asks for it there. Changes come by the feed's head. And what
+//! they are told: which sites have a session here.
 
 use supplysync_model::Fault;
 use supplysync_node::session::SyncControl;
+use supplysync_node::status::{StatusBoard, SyncState};
 use supplysync_store::{Notice, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +38,22 @@ pub async fn follow(
             // Each session that looks again sees whether it has its lease, too.
             Notice::Look | Notice::Anything => control.sync_now(),
             Notice::Credentials | Notice::Revocations => {}
+        }
+    }
+}
+
+/// Says which sites have a session here, until the program stops.
+pub async fn say_who_is_here(store: Store, board: StatusBoard, stop: CancellationToken) -> Result<(), Fault> {
+    let mut lines = board.watch();
+    loop {
+        let connected = lines.borrow_and_update().clone();
+        let connected = connected
+            .values()
+            .filter(|line| line.state == SyncState::Connected);
+        store.set_present(connected.map(|line| line.peer).collect());
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            Ok(()) = lines.changed() => {}
         }
     }
 }

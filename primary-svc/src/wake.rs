@@ -120,6 +120,12 @@ impl Waking {
         {
             return Ok("is connected, and looks again".to_owned());
         }
+        let present = self.store.read("who is connected elsewhere", |tx| {
+            async move { tx.present().await }.boxed()
+        });
+        if present.await.is_ok_and(|present| present.contains(&site.sync_id)) {
+            return Ok("is connected to another server of this primary, and looks again".to_owned());
+        }
         let url = &site.url;
         if url.is_empty() {
             return Err("no URL is on record at which it could be woken (`sites edit --url`)".to_owned());

@@ -156,6 +156,15 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         context
             .tasks
             .spawn("follow other primaries", OnEnd::Critical, following);
+        let saying = replicas::say_who_is_here(
+            store.clone(),
+            foundation.control.board().clone(),
+            context.stop.clone(),
+        );
+        let saying = foundation.users.track_future(saying);
+        context
+            .tasks
+            .spawn("say who is here", OnEnd::Critical, saying);
     }
     if config.enrolment.enabled {
         let keeping = own_certificate::keep_valid(Arc::clone(&issuing), context.stop.clone());

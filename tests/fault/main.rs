@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
 use supplysync_tests::fault::{
-    Database, Round, Tally, Victim, failing_disk, foul_weather, full_disk, kills, packet_loss, rolling,
+    Database, Round, Tally, Victim, database_restarts, failing_disk, foul_weather, full_disk, kills, packet_loss, rolling,
     silent_link,
 };
 use supplysync_tests::{LinkFault, Outcome};
@@ -89,6 +89,13 @@ async fn rolling_restarts_of_two_primaries_lose_nothing() {
         if database != Database::Sqlite {
             round("rolling restarts", async |seed| rolling(&database, seed, RESTARTS).await).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_restarts_in_the_middle_loses_nothing() {
+    if databases().len() > 1 {
+        round("restarts of PostgreSQL", async |seed| database_restarts(seed, RESTARTS).await).await;
     }
 }
 

@@ -13,6 +13,7 @@ mod bad_values;
 mod clocks;
 mod commands;
 mod copies;
+mod database;
 mod document;
 mod errors;
 mod frames;

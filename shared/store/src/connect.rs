@@ -293,12 +293,20 @@ async fn postgres(config: &StoreConfig, options: PgConnectOptions) -> Result<Poo
 }
 
 fn unreachable(error: sqlx::Error) -> Fault {
-    Fault::new(
-        FaultCode::Unavailable,
-        Reason::DATABASE_FAILED,
-        "PostgreSQL can't be reached or refuses us: check the database URL and that the server runs",
-    )
-    .with_source(error)
+    let untrusted = match &error {
+        sqlx::Error::Tls(_) => true,
+        // What the TLS library says comes as that.
+        sqlx::Error::Io(inner) => inner.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    };
+    let message = match untrusted {
+        true => {
+            "PostgreSQL does not prove over TLS that it is the server of the database URL: check its certificate, and \
+             sslmode, sslrootcert and the host in the URL"
+        }
+        false => "PostgreSQL can't be reached or refuses us: check the database URL and that the server runs",
+    };
+    Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, message).with_source(error)
 }
 
 /// Reads back what decides whether a commit survives a power cut.

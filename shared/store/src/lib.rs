@@ -25,6 +25,7 @@ mod own;
 mod page;
 mod peer;
 mod preference;
+mod presence;
 pub mod projection;
 mod proposal;
 mod quarantine;

@@ -1,6 +1,7 @@
 //! Notices between programs on one PostgreSQL: each commit that moves the feed's head tells the others, and so does what
 //! `WriteTx::notify` is given. A notice is a hint that comes with the commit; who hears one looks at the database.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
@@ -9,6 +10,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 
 use crate::connect::Pools;
+use crate::presence;
 use crate::store::move_head;
 
 /// Where they are told; PostgreSQL keeps the channels of each database apart.
@@ -93,6 +95,8 @@ impl Notices {
 /// The connection that hears them, and who is told.
 pub(crate) struct Listening {
     heard: broadcast::Sender<Notice>,
+    /// The sites that have a session here: see `presence`.
+    pub(crate) present: watch::Sender<BTreeSet<SyncId>>,
     task: Option<AbortHandle>,
 }
 
@@ -100,11 +104,13 @@ impl Listening {
     /// Listens in the background from now on, and moves the head as others move it; PostgreSQL only.
     pub(crate) fn start(pools: &Pools, head: watch::Sender<Seq>) -> Listening {
         let (heard, _) = broadcast::channel(WAITING);
+        let present = watch::Sender::default();
         let task = pools.notices.clone().map(|pool| {
             let listener = Listener {
                 pool,
                 head,
                 heard: heard.clone(),
+                present: present.subscribe(),
             };
             #[expect(
                 clippy::disallowed_methods,
@@ -113,7 +119,7 @@ impl Listening {
             let task = tokio::spawn(listener.run());
             task.abort_handle()
         });
-        Listening { heard, task }
+        Listening { heard, present, task }
     }
 
     pub(crate) fn subscribe(&self) -> Notices {
@@ -137,10 +143,11 @@ struct Listener {
     pool: PgPool,
     head: watch::Sender<Seq>,
     heard: broadcast::Sender<Notice>,
+    present: watch::Receiver<BTreeSet<SyncId>>,
 }
 
 impl Listener {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut wait = SHORTEST_WAIT;
         while !self.pool.is_closed() {
             match self.listen(&mut wait).await {
@@ -154,7 +161,7 @@ impl Listener {
     }
 
     /// Listens until the connection is lost.
-    async fn listen(&self, wait: &mut Duration) -> Result<(), sqlx::Error> {
+    async fn listen(&mut self, wait: &mut Duration) -> Result<(), sqlx::Error> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         // This would hide that notices were missed.
         listener.eager_reconnect(false);
@@ -162,12 +169,17 @@ impl Listener {
         self.look(&mut listener).await?;
         self.tell(Notice::Anything);
         *wait = SHORTEST_WAIT;
+        let mut held = BTreeSet::new();
         loop {
-            match tokio::time::timeout(PULSE, listener.try_recv()).await {
-                Ok(Ok(Some(notification))) => self.take(notification.payload()),
-                Ok(Ok(None)) => return Ok(()),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => {}
+            let wanted = self.present.borrow_and_update().clone();
+            presence::hold(&mut listener, &mut held, &wanted).await?;
+            tokio::select! {
+                heard = listener.try_recv() => match heard? {
+                    Some(notification) => self.take(notification.payload()),
+                    None => return Ok(()),
+                },
+                Ok(()) = self.present.changed() => {}
+                () = tokio::time::sleep(PULSE) => {}
             }
             while let Some(notification) = listener.next_buffered() {
                 self.take(notification.payload());

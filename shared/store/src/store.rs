@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     pub stood: Stood,
     identity: RwLock<Identity>,
     head: watch::Sender<Seq>,
-    listening: Listening,
+    pub listening: Listening,
     upkeep: Option<Upkeep>,
     trust: Trust,
 }

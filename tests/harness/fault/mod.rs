@@ -1,6 +1,7 @@
-//! Rounds of real faults on real processes: bad links, kills, rolling restarts, a full disk and a failing one, while all write. Each
+//! Rounds of real faults on real processes: bad links, kills, rolling restarts, a database that restarts, a full disk and a failing one, while all write. Each
 //! ends with the same proof: all that was acknowledged is at both ends, which are equal, and the ledger adds up.
 
+mod database;
 mod failing_disk;
 mod full_disk;
 mod ground;
@@ -13,6 +14,7 @@ mod writer;
 
 use std::io::Write as _;
 
+pub use database::database_restarts;
 pub use failing_disk::failing_disk;
 pub use full_disk::full_disk;
 pub use ground::Database;

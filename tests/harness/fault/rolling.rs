@@ -60,7 +60,7 @@ pub async fn rolling(database: &Database, seed: u64, restarts: u32) -> Outcome<R
 }
 
 /// Waits until every writer has been answered a while since.
-async fn worked_on(pulses: &[Pulse; 3], random: &mut StdRng) -> Outcome<()> {
+pub(super) async fn worked_on(pulses: &[Pulse; 3], random: &mut StdRng) -> Outcome<()> {
     let targets = pulses
         .each_ref()
         .map(|pulse| pulse.acknowledged() + random.random_range(1..=CALLS));

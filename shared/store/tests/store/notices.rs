@@ -1,6 +1,7 @@
 //! Programs on one PostgreSQL hear of each other's commits: at once, only of what was committed, and of what they missed
 //! while their connection was lost. Each wait is shorter than the listener's own pulse.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -45,6 +46,12 @@ async fn two(server: &Postgres) -> Two {
         heard,
         config,
     }
+}
+
+/// Other tests on this server may lose the connection: that says nothing.
+async fn exactly(heard: &mut Notices, wanted: Notice) {
+    let heard = async { while heard.next().await != wanted {} };
+    timeout(SOON, heard).await.unwrap();
 }
 
 async fn write(store: &Store, number: u32, fails: bool) -> Result<(), Fault> {
@@ -131,13 +138,46 @@ async fn leases_are_told_when_they_are_granted_and_taken_away() {
         };
         let here = &two.here;
         here.grant_lease(site, 70, life, None).await.unwrap();
-        timeout(SOON, two.heard.about(Notice::Lease(site))).await.unwrap();
+        exactly(&mut two.heard, Notice::Lease(site)).await;
         assert_eq!(two.there.lease_holder(site).await.unwrap(), Some(70));
         here.write("remove it", move |tx| tx.forget_peer(site).boxed())
             .await
             .unwrap();
-        timeout(SOON, two.heard.about(Notice::Lease(site))).await.unwrap();
+        exactly(&mut two.heard, Notice::Lease(site)).await;
         assert_eq!(two.there.lease_holder(site).await.unwrap(), None);
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_has_a_session_anywhere_is_known_everywhere_until_it_ends() {
+    Postgres::with(async |server| {
+        let two = two(&server).await;
+        let sites = |numbers: &[u16]| -> BTreeSet<SyncId> {
+            numbers.iter().map(|site| SyncId::new(*site).unwrap()).collect()
+        };
+        // Other tests of this process share the database, and none of them has sessions.
+        two.here.set_present(sites(&[7001, 7002]));
+        two.there.set_present(sites(&[7002, 7003]));
+        present(&two.here, &sites(&[7001, 7002, 7003])).await;
+        Postgres::execute(&two.config, LOSE).await;
+        two.there.set_present(sites(&[]));
+        present(&two.there, &sites(&[7001, 7002])).await;
+        two.here.close().await;
+        present(&two.there, &sites(&[])).await;
+    })
+    .await;
+}
+
+async fn present(store: &Store, wanted: &BTreeSet<SyncId>) {
+    let known = async {
+        loop {
+            let read = store.read("who is here", |tx| async move { tx.present().await }.boxed());
+            if read.await.unwrap() == *wanted {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, known).await.unwrap();
 }

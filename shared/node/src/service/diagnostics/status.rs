@@ -71,8 +71,15 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
     } else {
         peers.insert(SyncId::PRIMARY);
     }
+    let present = tx.present().await?;
     let peers = peers.into_iter().map(|peer| {
-        let line = board.get(&peer).cloned().unwrap_or_else(|| PeerStatus::new(peer));
+        let mut line = board.get(&peer).cloned().unwrap_or_else(|| PeerStatus::new(peer));
+        if line.state != SyncState::Connected && present.contains(&peer) {
+            line.state = SyncState::Connected;
+            line.session = None;
+            line.address = String::new();
+            line.reason = AT_ANOTHER_SERVER.to_owned();
+        }
         let channels = progress.iter().filter(|row| row.peer == peer);
         let channels =
             channels.map(|row| channel_status(row, &codes, totals.get(&(peer, row.channel)).copied()));
@@ -105,6 +112,9 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         ..v1::SyncStatus::default()
     })
 }
+
+/// What is said of a session at another server of the same database.
+const AT_ANOTHER_SERVER: &str = "its session is at another server of this primary, which tells more of it";
 
 /// What a satellite says while the primary is given back what it lost.
 const WAITS_FOR_OTHERS: &str = "the primary's database was put back: every site gives back what it lost, and the work of this \
