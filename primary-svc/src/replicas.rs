@@ -25,7 +25,9 @@ pub async fn follow(
         };
         match notice {
             Notice::Lease(site) => {
-                let Some(session) = open.holder(site) else { continue };
+                let Some(session) = open.holder(site) else {
+                    continue;
+                };
                 match store.lease_holder(site).await {
                     Ok(Some(holder)) if holder == session => {}
                     Ok(_) => open.lost_lease(site, session),

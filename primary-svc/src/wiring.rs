@@ -162,9 +162,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
             context.stop.clone(),
         );
         let saying = foundation.users.track_future(saying);
-        context
-            .tasks
-            .spawn("say who is here", OnEnd::Critical, saying);
+        context.tasks.spawn("say who is here", OnEnd::Critical, saying);
     }
     if config.enrolment.enabled {
         let keeping = own_certificate::keep_valid(Arc::clone(&issuing), context.stop.clone());

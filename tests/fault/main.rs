@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
 use supplysync_tests::fault::{
-    Database, Round, Tally, Victim, database_restarts, failing_disk, foul_weather, full_disk, kills, packet_loss, rolling,
-    silent_link,
+    Database, Round, Tally, Victim, database_restarts, failing_disk, foul_weather, full_disk, kills,
+    packet_loss, rolling, silent_link,
 };
 use supplysync_tests::{LinkFault, Outcome};
 use tokio::sync::Semaphore;
@@ -87,7 +87,10 @@ async fn kills_at_random_points_of_both_programs_lose_nothing() {
 async fn rolling_restarts_of_two_primaries_lose_nothing() {
     for database in databases() {
         if database != Database::Sqlite {
-            round("rolling restarts", async |seed| rolling(&database, seed, RESTARTS).await).await;
+            round("rolling restarts", async |seed| {
+                rolling(&database, seed, RESTARTS).await
+            })
+            .await;
         }
     }
 }
@@ -95,7 +98,10 @@ async fn rolling_restarts_of_two_primaries_lose_nothing() {
 #[tokio::test]
 async fn a_database_that_restarts_in_the_middle_loses_nothing() {
     if databases().len() > 1 {
-        round("restarts of PostgreSQL", async |seed| database_restarts(seed, RESTARTS).await).await;
+        round("restarts of PostgreSQL", async |seed| {
+            database_restarts(seed, RESTARTS).await
+        })
+        .await;
     }
 }
 

@@ -50,7 +50,14 @@ impl PostgresServer {
         server.give(&server.folder).await?;
         let mut initdb = server.command("initdb");
         initdb.arg("-D").arg(server.data());
-        initdb.args(["-U", "supplysync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+        initdb.args([
+            "-U",
+            "supplysync",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]);
         run(initdb, LIMIT).await?.success()?;
         server.begin().await?;
         Ok(server)
@@ -103,7 +110,11 @@ impl PostgresServer {
         let mut postgres = self.command("postgres");
         postgres.arg("-D").arg(self.data());
         postgres.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
-        postgres.arg("-c").arg(format!("unix_socket_directories={}", self.folder.display()));
+        postgres
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", self.folder.display()));
+        // What is not synced outlives a process, and nothing else ends here.
+        postgres.args(["-c", "fsync=off"]);
         for setting in &self.settings {
             postgres.args(["-c", setting]);
         }

@@ -36,7 +36,9 @@ async fn over_tls_the_database_must_be_the_one_that_is_meant() {
     let [foreign, ..] = issue(folder.path(), "elsewhere");
     let mut server = PostgresServer::start(folder.path()).await.unwrap();
     server.give(&key).await.unwrap();
-    server.admit("local all all trust\nhostssl all all all trust\n").unwrap();
+    server
+        .admit("local all all trust\nhostssl all all all trust\n")
+        .unwrap();
     server.set("ssl=on");
     server.set(&format!("ssl_cert_file={}", certificate.display()));
     server.set(&format!("ssl_key_file={}", key.display()));
@@ -58,9 +60,17 @@ async fn over_tls_the_database_must_be_the_one_that_is_meant() {
 
     let of_tls = "does not prove over TLS";
     for (what, url, told) in [
-        ("another authority", url("localhost", "verify-full", &foreign), of_tls),
+        (
+            "another authority",
+            url("localhost", "verify-full", &foreign),
+            of_tls,
+        ),
         ("another host", url("127.0.0.1", "verify-full", &trusted), of_tls),
-        ("no TLS at all", url("localhost", "disable", &trusted), "refuses us"),
+        (
+            "no TLS at all",
+            url("localhost", "disable", &trusted),
+            "refuses us",
+        ),
     ] {
         let mut serve = network.primary_command();
         serve.env("SUPPLYSYNC_DATABASE__URL", url);

@@ -35,6 +35,7 @@ mod replicas;
 mod revocation;
 mod rotation;
 mod shelves;
+mod spread;
 mod start;
 mod stop;
 mod waking;

@@ -1,10 +1,11 @@
 //! Two primaries on one PostgreSQL: what is committed through one reaches the satellites of the other at once, and a newer
-//! session at one ends the older at the other. Both would take up to ten seconds without notice.
+//! session at one ends the older at the other, both of which would take up to ten seconds without notice; and each tells who
+//! is connected to any.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use supplysync_api::v1::{CreateUnitRequest, Unit};
+use supplysync_api::v1::{CreateUnitRequest, PeerState, PeerStatus, SyncNowRequest, Unit};
 use supplysync_tests::{
     Binaries, Called, Certificate, Client, Network, Outcome, SessionAttempt, TestDatabase, eventually, within,
 };
@@ -18,15 +19,15 @@ const NORTH: &str = "Northern clinic";
 const SOON: Duration = Duration::from_secs(4);
 const CHANGES: u32 = 6;
 
-struct Replicated {
-    network: Network,
+pub struct Replicated {
+    pub network: Network,
     database: TestDatabase,
     _folder: TempDir,
     _turn: SemaphorePermit<'static>,
 }
 
 /// `None`, and it is said, where no server is named.
-async fn replicated() -> Option<Replicated> {
+pub async fn replicated() -> Option<Replicated> {
     let Ok(server) = std::env::var("SUPPLYSYNC_TEST_POSTGRES") else {
         let _ = writeln!(
             std::io::stderr(),
@@ -52,24 +53,19 @@ async fn replicated() -> Option<Replicated> {
 }
 
 impl Replicated {
-    async fn end(mut self) {
+    pub async fn end(mut self) {
         self.network.stop().await.unwrap();
         self.database.drop().await.unwrap();
     }
 }
 
-async fn create_unit(client: &Client, name: &str) -> Outcome<()> {
+pub async fn create_unit(client: &Client, name: &str) -> Outcome<()> {
     let unit = Unit {
         name: name.to_owned(),
         ..Unit::default()
     };
     let request = CreateUnitRequest { unit: Some(unit) };
-    client
-        .master_data()
-        .create_unit(request)
-        .await
-        .answer()
-        .map(drop)
+    client.master_data().create_unit(request).await.answer().map(drop)
 }
 
 #[tokio::test]
@@ -78,7 +74,13 @@ async fn a_change_through_one_primary_reaches_the_satellites_of_the_other_at_onc
         return;
     };
     let network = &mut replicated.network;
-    let satellite = network.add_satellite(2, NORTH).await.unwrap().client().await.unwrap();
+    let satellite = network
+        .add_satellite(2, NORTH)
+        .await
+        .unwrap()
+        .client()
+        .await
+        .unwrap();
     let first = network.primary().client().await.unwrap();
     let second = network.replica().unwrap().client().await.unwrap();
     let held = eventually("the satellite to be in step", SOON * 5, || async {
@@ -101,6 +103,46 @@ async fn a_change_through_one_primary_reaches_the_satellites_of_the_other_at_onc
             asked.elapsed().as_millis()
         );
     }
+    replicated.end().await;
+}
+
+/// What both say of the satellite.
+async fn states(first: &Client, second: &Client) -> Outcome<(PeerStatus, PeerStatus)> {
+    Ok((first.peer(2).await?, second.peer(2).await?))
+}
+
+#[tokio::test]
+async fn who_is_connected_to_one_primary_is_told_by_the_other_too() {
+    let Some(mut replicated) = replicated().await else {
+        return;
+    };
+    let network = &mut replicated.network;
+    network.add_satellite(2, NORTH).await.unwrap();
+    let first = &network.primary().client().await.unwrap();
+    let second = &network.replica().unwrap().client().await.unwrap();
+    let states = || states(first, second);
+    let connected = |peer: &PeerStatus| peer.state() == PeerState::Connected;
+    let (there, here) = eventually("both to say that it is connected", SOON * 5, || async {
+        let (there, here) = states().await?;
+        Ok((connected(&there) && connected(&here)).then_some((there, here)))
+    })
+    .await
+    .unwrap();
+    assert_eq!((&*there.reason, here.session), ("", 0), "{there:?} {here:?}");
+    assert!(here.reason.contains("another server"), "{here:?}");
+    let now = SyncNowRequest::default();
+    let woken = second.diagnostics().sync_now(now).await.answer().unwrap();
+    assert!(
+        woken.sites[0].reached && woken.sites[0].message.contains("another server"),
+        "{woken:?}"
+    );
+    network.satellite(2).unwrap().kill().await.unwrap();
+    eventually("both to say that it is gone", SOON * 5, || async {
+        let (there, here) = states().await?;
+        Ok((!connected(&there) && !connected(&here)).then_some(()))
+    })
+    .await
+    .unwrap();
     replicated.end().await;
 }
 

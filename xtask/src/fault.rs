@@ -6,8 +6,8 @@ use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
 use supplysync_tests::Outcome;
 use supplysync_tests::fault::{
-    Database, Round, Tally, database_restarts, failing_disk, foul_weather, full_disk, kills, packet_loss, rolling,
-    silent_link,
+    Database, Round, Tally, database_restarts, failing_disk, foul_weather, full_disk, kills, packet_loss,
+    rolling, silent_link,
 };
 use tokio::time::Instant;
 

@@ -151,9 +151,13 @@ impl Listener {
         let mut wait = SHORTEST_WAIT;
         while !self.pool.is_closed() {
             match self.listen(&mut wait).await {
-                Ok(()) => tracing::warn!("the connection for notices of other servers is lost; it is made again"),
+                Ok(()) => {
+                    tracing::warn!("the connection for notices of other servers is lost; it is made again")
+                }
                 Err(sqlx::Error::PoolClosed) => return,
-                Err(error) => tracing::warn!(%error, "other servers' notices can't be heard; it is tried again"),
+                Err(error) => {
+                    tracing::warn!(%error, "other servers' notices can't be heard; it is tried again")
+                }
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
