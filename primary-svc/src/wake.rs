@@ -120,10 +120,8 @@ impl Waking {
         {
             return Ok("is connected, and looks again".to_owned());
         }
-        let present = self.store.read("who is connected elsewhere", |tx| {
-            async move { tx.present().await }.boxed()
-        });
-        if present.await.is_ok_and(|present| present.contains(&site.sync_id)) {
+        let elsewhere = self.store.present_elsewhere().await;
+        if elsewhere.is_ok_and(|elsewhere| elsewhere.contains(&site.sync_id)) {
             return Ok("is connected to another server of this primary, and looks again".to_owned());
         }
         let url = &site.url;

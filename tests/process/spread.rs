@@ -54,7 +54,7 @@ async fn a_change_to_sixty_satellites() {
             .write(&certificate.certificate, &certificate.key, Overwrite::Refuse)
             .unwrap();
     }
-    for spread in [1, 2, 1, 2] {
+    for (turn, spread) in [1, 2, 1, 2].into_iter().enumerate() {
         open.clear();
         for sync_id in 2..2 + SATELLITES {
             let certificate = Certificate {
@@ -79,7 +79,7 @@ async fn a_change_to_sixty_satellites() {
             for (_, session) in &open {
                 session.say(Message::Heartbeat(Heartbeat {})).await.unwrap();
             }
-            create_unit(&client, &format!("unit {spread} {number} {:?}", Instant::now()))
+            create_unit(&client, &format!("unit {turn} {number}"))
                 .await
                 .unwrap();
             let asked = Instant::now();

@@ -2,6 +2,8 @@
 //! `WriteTx::notify` is given. A notice is a hint that comes with the commit; who hears one looks at the database.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
@@ -97,6 +99,8 @@ pub(crate) struct Listening {
     heard: broadcast::Sender<Notice>,
     /// The sites that have a session here: see `presence`.
     pub(crate) present: watch::Sender<BTreeSet<SyncId>>,
+    /// PostgreSQL's number of the connection.
+    pub(crate) backend: Arc<AtomicI32>,
     task: Option<AbortHandle>,
 }
 
@@ -105,12 +109,14 @@ impl Listening {
     pub(crate) fn start(pools: &Pools, head: watch::Sender<Seq>) -> Listening {
         let (heard, _) = broadcast::channel(WAITING);
         let present = watch::Sender::default();
+        let backend = Arc::new(AtomicI32::new(0));
         let task = pools.notices.clone().map(|pool| {
             let listener = Listener {
                 pool,
                 head,
                 heard: heard.clone(),
                 present: present.subscribe(),
+                backend: backend.clone(),
             };
             #[expect(
                 clippy::disallowed_methods,
@@ -119,7 +125,12 @@ impl Listening {
             let task = tokio::spawn(listener.run());
             task.abort_handle()
         });
-        Listening { heard, present, task }
+        Listening {
+            heard,
+            present,
+            backend,
+            task,
+        }
     }
 
     pub(crate) fn subscribe(&self) -> Notices {
@@ -144,6 +155,7 @@ struct Listener {
     head: watch::Sender<Seq>,
     heard: broadcast::Sender<Notice>,
     present: watch::Receiver<BTreeSet<SyncId>>,
+    backend: Arc<AtomicI32>,
 }
 
 impl Listener {
@@ -170,6 +182,9 @@ impl Listener {
         // This would hide that notices were missed.
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
+        let number = sqlx::query_scalar("SELECT pg_backend_pid()");
+        let number = number.fetch_one(&mut listener).await?;
+        self.backend.store(number, Ordering::Relaxed);
         self.look(&mut listener).await?;
         self.tell(Notice::Anything);
         *wait = SHORTEST_WAIT;

@@ -2,7 +2,10 @@
 //! the connection that hears notices. Nothing is written, and what a program held is gone with it.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
+use futures::FutureExt;
+use sea_orm::DbBackend;
 use sqlx::postgres::PgListener;
 use supplysync_model::{Fault, SyncId};
 
@@ -22,25 +25,31 @@ impl Store {
             changed
         });
     }
-}
 
-impl Queries {
-    /// The sites that have a session at any program on this database; none on SQLite, where the program knows all.
-    pub async fn present(&self) -> Result<BTreeSet<SyncId>, Fault> {
-        if self.conn().backend() != sea_orm::DbBackend::Postgres {
+    /// The sites that have a session at another program on this database; none on SQLite.
+    pub async fn present_elsewhere(&self) -> Result<BTreeSet<SyncId>, Fault> {
+        if self.inner.pools.backend != DbBackend::Postgres {
             return Ok(BTreeSet::new());
         }
-        let sql = format!(
-            "SELECT DISTINCT CAST(CAST(objid AS BIGINT) AS INTEGER) FROM pg_locks WHERE locktype = 'advisory' AND granted \
-             AND classid = {CLASS} AND objsubid = 2 AND objid BETWEEN 1 AND 65535 AND database = \
-             (SELECT oid FROM pg_database WHERE datname = current_database())"
-        );
-        let rows = self.conn().rows(sql, vec![]).await?;
-        let sites = rows
-            .iter()
-            .map(|row| site(row.try_get_by_index(0).map_err(database)?));
-        sites.collect()
+        let own = self.inner.listening.backend.load(Ordering::Relaxed);
+        let read = self.read("who is connected elsewhere", move |tx| {
+            async move { present_except(tx, own).await }.boxed()
+        });
+        read.await
     }
+}
+
+async fn present_except(tx: &Queries, own: i32) -> Result<BTreeSet<SyncId>, Fault> {
+    let sql = format!(
+        "SELECT DISTINCT CAST(CAST(objid AS BIGINT) AS INTEGER) FROM pg_locks WHERE locktype = 'advisory' AND granted \
+         AND classid = {CLASS} AND objsubid = 2 AND objid BETWEEN 1 AND 65535 AND pid <> $1 AND database = \
+         (SELECT oid FROM pg_database WHERE datname = current_database())"
+    );
+    let rows = tx.conn().rows(sql, vec![own.into()]).await?;
+    let sites = rows
+        .iter()
+        .map(|row| site(row.try_get_by_index(0).map_err(database)?));
+    sites.collect()
 }
 
 /// Takes and gives back locks until those that are held are those that are wanted.

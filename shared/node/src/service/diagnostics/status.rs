@@ -25,10 +25,11 @@ impl Diagnostics {
         let board = self.control.board().current();
         let identity = self.store.identity();
         let head_seq = *self.store.heads().borrow();
+        let elsewhere = self.store.present_elsewhere().await?;
         let mut status = self
             .store
             .read("sync status", |tx| {
-                Box::pin(async move { durable(tx, board).await })
+                Box::pin(async move { durable(tx, board, elsewhere).await })
             })
             .await?;
         status.sync_id = identity.sync_id.get().into();
@@ -52,7 +53,11 @@ fn totals(board: &SyncStatus) -> Totals {
     lines.collect()
 }
 
-async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus, Fault> {
+async fn durable(
+    tx: &Queries,
+    board: Arc<SyncStatus>,
+    elsewhere: BTreeSet<SyncId>,
+) -> Result<v1::SyncStatus, Fault> {
     let here = tx.sync_id();
     let names = site_names(tx).await?;
     let progress = tx.channel_progress().await?;
@@ -71,10 +76,9 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
     } else {
         peers.insert(SyncId::PRIMARY);
     }
-    let present = tx.present().await?;
     let peers = peers.into_iter().map(|peer| {
         let mut line = board.get(&peer).cloned().unwrap_or_else(|| PeerStatus::new(peer));
-        if line.state != SyncState::Connected && present.contains(&peer) {
+        if line.state != SyncState::Connected && elsewhere.contains(&peer) {
             line.state = SyncState::Connected;
             line.session = None;
             line.address = String::new();
