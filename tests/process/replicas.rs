@@ -3,7 +3,7 @@
 //! is connected to any.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use supplysync_api::v1::{CreateUnitRequest, PeerState, PeerStatus, SyncNowRequest, Unit};
 use supplysync_tests::{
@@ -11,6 +11,7 @@ use supplysync_tests::{
 };
 use tempfile::TempDir;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 
 use crate::world;
 

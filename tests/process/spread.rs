@@ -2,7 +2,7 @@
 //! in the ordinary run. `cargo test --workspace --test process -- --ignored spread --nocapture`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use supplysync_api::v1::satellite_message::Message;
 use supplysync_api::v1::{AddSiteRequest, Heartbeat, Hello};
@@ -11,6 +11,7 @@ use supplysync_net::Authority;
 use supplysync_net::pem_file::Overwrite;
 use supplysync_runtime::{SystemClock, SystemRandom};
 use supplysync_tests::{Called, Certificate, Client, OpenSession, SessionAttempt};
+use tokio::time::Instant;
 
 use crate::replicas::{create_unit, replicated};
 

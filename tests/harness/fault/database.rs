@@ -1,10 +1,9 @@
 //! Rounds in which PostgreSQL itself is restarted under two primaries, in order and as by a crash, while changes go through
 //! both and through a satellite: what it had not committed is asked for again, and what it had is there once.
 
-use std::time::Instant;
-
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::time::Instant;
 
 use super::ground::{ARRIVAL, Database, Ground, dial_on, while_writing};
 use super::rolling::worked_on;

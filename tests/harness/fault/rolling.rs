@@ -1,10 +1,9 @@
 //! Rounds of rolling restarts: two primaries on one PostgreSQL, each asked to end in order and started again, one after the
 //! other, while changes go through both and through a satellite that dials whichever is there.
 
-use std::time::Instant;
-
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::time::Instant;
 
 use super::ground::{ARRIVAL, Database, Ground, dial_on, while_writing};
 use super::writer::{Pulse, Writer};

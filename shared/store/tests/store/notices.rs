@@ -113,12 +113,11 @@ async fn what_was_missed_while_the_connection_was_lost_is_found() {
     Postgres::with(async |server| {
         let mut two = two(&server).await;
         let mut heads = two.there.heads();
-        let mut head = *heads.borrow_and_update();
+        let before = *heads.borrow_and_update();
         for number in 1..=3 {
             Postgres::execute(&two.config, LOSE).await;
             write(&two.here, number, false).await.unwrap();
-            head += 1;
-            let moved = heads.wait_for(|moved| *moved == head);
+            let moved = heads.wait_for(|head| *head == before + u64::from(number));
             timeout(SOON, moved).await.unwrap().unwrap();
             // Not only the head may have been missed.
             timeout(SOON, two.heard.about(Notice::Anything)).await.unwrap();
