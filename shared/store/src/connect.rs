@@ -279,7 +279,8 @@ async fn postgres(config: &StoreConfig, options: PgConnectOptions) -> Result<Poo
     let connected = |size: u32| pool(size).connect_with(options.clone());
     let writer = connected(config.max_writers).await.map_err(unreachable)?;
     let readers = connected(config.max_readers).await.map_err(unreachable)?;
-    let notices = pool(1)
+    // One is used; another that is dead without a word may not be given back for a while.
+    let notices = pool(3)
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options.application_name("supplysync notices"));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use sqlx::Executor;
 use sqlx::postgres::{PgListener, PgPool};
 use supplysync_model::{Seq, SyncId};
 use tokio::sync::{broadcast, watch};
@@ -182,6 +183,8 @@ impl Listener {
         // This would hide that notices were missed.
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
+        // A connection that was given back with its locks, and is used again, holds none now.
+        listener.execute("SELECT pg_advisory_unlock_all()").await?;
         let number = sqlx::query_scalar("SELECT pg_backend_pid()");
         let number = number.fetch_one(&mut listener).await?;
         self.backend.store(number, Ordering::Relaxed);
