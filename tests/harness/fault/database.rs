@@ -58,7 +58,12 @@ pub async fn database_restarts(seed: u64, each: u32) -> Outcome<Round> {
         }
     };
     let ((), written) = while_writing([head, also_head, north], &pulses, story).await?;
+    let began = Instant::now();
     ground.prove(&written, &mut tally).await?;
+    tally.add(
+        "rounds of them: milliseconds until all was proven after the last",
+        u64::try_from(began.elapsed().as_millis())?,
+    );
     for written in &written {
         written.is_at(&second, "the second primary").await?;
     }
