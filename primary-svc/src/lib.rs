@@ -13,5 +13,7 @@ pub mod replicas;
 pub mod service;
 pub mod sessions;
 pub mod shared_credentials;
+#[cfg(test)]
+mod test_store;
 pub mod wake;
 pub mod wiring;

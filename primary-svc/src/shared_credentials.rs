@@ -100,10 +100,10 @@ mod tests {
     use supplysync_model::SyncId;
     use supplysync_net::credential::{Credential, hash_secret};
     use supplysync_runtime::{SystemClock, SystemRandom};
-    use supplysync_store::{NewIdentity, StoreConfig, StoreDeps};
 
     use super::*;
     use crate::sessions::Sessions;
+    use crate::test_store::new_store;
 
     fn credential(password: &str) -> Credential {
         Credential {
@@ -123,16 +123,7 @@ mod tests {
     #[tokio::test]
     async fn what_another_primary_changes_is_accepted_and_handed_out_here() {
         let folder = tempfile::tempdir().unwrap();
-        let identity = NewIdentity {
-            sync_id: SyncId::PRIMARY,
-            site_name: "Head office".into(),
-        };
-        let deps = StoreDeps {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-        };
-        let config = StoreConfig::new(format!("sqlite://{}/a.db", folder.path().display()));
-        let store = Store::init(config, identity, deps).await.unwrap();
+        let store = new_store(folder.path(), "a").await;
         let password_file = folder.path().join("password");
         let first = Credentials {
             present: credential("first"),

@@ -123,27 +123,11 @@ async fn tell_satellites(tx: &mut WriteTx) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use supplysync_model::Reason;
     use supplysync_net::PeerIdentity;
-    use supplysync_runtime::{SystemClock, SystemRandom};
-    use supplysync_store::{NewIdentity, StoreConfig, StoreDeps};
 
     use super::*;
-
-    async fn store(folder: &Path, name: &str) -> Store {
-        let config = StoreConfig::new(format!("sqlite://{}/{name}.db", folder.display()));
-        let identity = NewIdentity {
-            sync_id: SyncId::PRIMARY,
-            site_name: "Head office".into(),
-        };
-        let deps = StoreDeps {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-        };
-        Store::init(config, identity, deps).await.unwrap()
-    }
+    use crate::test_store::new_store;
 
     #[tokio::test]
     async fn a_database_that_has_forgotten_learns_it_from_the_file() {
@@ -156,7 +140,7 @@ mod tests {
                 .check(&PeerIdentity::Site(site), Timestamp(0))
                 .map_err(|fault| fault.reason())
         };
-        let first = store(folder.path(), "first").await;
+        let first = new_store(folder.path(), "first").await;
         let shut_out = begin(first.clone()).await.unwrap();
         let (place, others) = (
             sessions.enter(site, 1, &CancellationToken::new()).unwrap(),
@@ -175,7 +159,7 @@ mod tests {
         );
 
         revocations.replace(HashMap::new());
-        let restored = store(folder.path(), "restored").await;
+        let restored = new_store(folder.path(), "restored").await;
         begin(restored.clone()).await.unwrap();
         assert_eq!(refused(site), Err(Reason::CERTIFICATE_REVOKED));
         let read = restored.read("revocations", |tx| async move { tx.revocations().await }.boxed());
