@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use supplysync_model::{Fault, FaultCode, Reason};
 use supplysync_net::credential::Credential;
-use supplysync_store::{Queries, WriteTx};
+use supplysync_store::{Notice, Queries, WriteTx};
 
 /// The store's preference with the user name that all sites share; `init` sets it last.
 pub const USER_NAME: &str = "credential.user_name";
@@ -64,7 +64,10 @@ impl Credentials {
         let present = self.present.clone();
         tx.set_preference(PASSWORD_HASH, present.password_hash.into_bytes())
             .await?;
-        tx.set_preference(USER_NAME, present.user_name.into_bytes()).await
+        tx.set_preference(USER_NAME, present.user_name.into_bytes())
+            .await?;
+        tx.notify(Notice::Credentials);
+        Ok(())
     }
 
     /// Others are to be shown from now on, and these may be shown still. One change at a time: with a third that

@@ -9,8 +9,11 @@ pub mod delivery;
 pub mod enrolment;
 pub mod network;
 pub mod preferences;
+pub mod replicas;
 pub mod service;
 pub mod sessions;
 pub mod shared_credentials;
+#[cfg(test)]
+mod test_store;
 pub mod wake;
 pub mod wiring;

@@ -94,6 +94,21 @@ impl Sessions {
         self.lock().keys().copied().collect()
     }
 
+    /// The session of a site that has the lease, as far as is known here.
+    pub fn holder(&self, site: SyncId) -> Option<u64> {
+        let sites = self.lock();
+        let holder = sites.get(&site)?.holder.as_ref()?;
+        Some(holder.session)
+    }
+
+    /// Another session speaks for the site now, on another server.
+    pub fn lost_lease(&self, site: SyncId, session: u64) {
+        let sites = self.lock();
+        if let Some(ends) = sites.get(&site).and_then(|of_site| of_site.open.get(&session)) {
+            ends.fence.cancel();
+        }
+    }
+
     fn leased(&self, site: SyncId, session: u64, grant: u64) {
         let mut sites = self.lock();
         let Some(of_site) = sites.get_mut(&site) else {

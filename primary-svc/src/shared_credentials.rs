@@ -1,5 +1,5 @@
-//! User name and password that another primary on the same database has changed: this one goes by them within a second,
-//! and hands them out, too.
+//! User name and password that another primary on the same database has changed: this one goes by them once it has notice
+//! of it, within a second at the latest, and hands them out, too.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use futures::FutureExt;
 use supplysync_model::Fault;
 use supplysync_net::CredentialVerifier;
 use supplysync_net::credential::secret_matches;
-use supplysync_store::Store;
+use supplysync_store::{Notice, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials::Credentials;
 use crate::delivery::{Delivery, kept_password};
 
-/// How often the database is looked at.
+/// How often the database is looked at without notice.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the file with a new password is looked at: it is put in place just after the change.
 const LOOKS_AT_FILE: u32 = 5;
@@ -37,9 +37,11 @@ pub struct SharedCredentials {
 impl SharedCredentials {
     /// Follows what others change.
     pub async fn follow(mut self, stop: CancellationToken) -> Result<(), Fault> {
+        let mut notices = self.store.notices();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
+                () = notices.about(Notice::Credentials) => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
             if let Err(fault) = self.look().await {
@@ -98,10 +100,10 @@ mod tests {
     use supplysync_model::SyncId;
     use supplysync_net::credential::{Credential, hash_secret};
     use supplysync_runtime::{SystemClock, SystemRandom};
-    use supplysync_store::{NewIdentity, StoreConfig, StoreDeps};
 
     use super::*;
     use crate::sessions::Sessions;
+    use crate::test_store::new_store;
 
     fn credential(password: &str) -> Credential {
         Credential {
@@ -121,16 +123,7 @@ mod tests {
     #[tokio::test]
     async fn what_another_primary_changes_is_accepted_and_handed_out_here() {
         let folder = tempfile::tempdir().unwrap();
-        let identity = NewIdentity {
-            sync_id: SyncId::PRIMARY,
-            site_name: "Head office".into(),
-        };
-        let deps = StoreDeps {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-        };
-        let config = StoreConfig::new(format!("sqlite://{}/a.db", folder.path().display()));
-        let store = Store::init(config, identity, deps).await.unwrap();
+        let store = new_store(folder.path(), "a").await;
         let password_file = folder.path().join("password");
         let first = Credentials {
             present: credential("first"),

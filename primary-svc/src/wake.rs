@@ -120,6 +120,10 @@ impl Waking {
         {
             return Ok("is connected, and looks again".to_owned());
         }
+        let elsewhere = self.store.present_elsewhere().await;
+        if elsewhere.is_ok_and(|elsewhere| elsewhere.contains(&site.sync_id)) {
+            return Ok("is connected to another server of this primary, and looks again".to_owned());
+        }
         let url = &site.url;
         if url.is_empty() {
             return Err("no URL is on record at which it could be woken (`sites edit --url`)".to_owned());

@@ -19,6 +19,7 @@ use crate::credentials::Credentials;
 use crate::delivery::Delivery;
 use crate::enrolment::{Issuing, ShutOut, own_certificate, port};
 use crate::preferences::PrimaryPreferences;
+use crate::replicas;
 use crate::service::enrolment::Enrolments;
 use crate::service::site::Sites;
 use crate::service::sync::{Shared, SyncHandler};
@@ -94,7 +95,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         context.clone(),
         foundation.users.clone(),
         Shared {
-            open,
+            open: open.clone(),
             revocations: revocations.clone(),
             delivery,
         },
@@ -146,6 +147,23 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         context
             .tasks
             .spawn("follow credentials", OnEnd::Critical, following);
+        let following = replicas::follow(
+            store.clone(),
+            open,
+            foundation.control.clone(),
+            context.stop.clone(),
+        );
+        let following = foundation.users.track_future(following);
+        context
+            .tasks
+            .spawn("follow other primaries", OnEnd::Critical, following);
+        let saying = replicas::say_who_is_here(
+            store.clone(),
+            foundation.control.board().clone(),
+            context.stop.clone(),
+        );
+        let saying = foundation.users.track_future(saying);
+        context.tasks.spawn("say who is here", OnEnd::Critical, saying);
     }
     if config.enrolment.enabled {
         let keeping = own_certificate::keep_valid(Arc::clone(&issuing), context.stop.clone());

@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
 use supplysync_tests::fault::{
-    Database, Round, Tally, Victim, failing_disk, foul_weather, full_disk, kills, packet_loss, silent_link,
+    Database, Round, Tally, Victim, database_restarts, failing_disk, foul_weather, full_disk, kills,
+    packet_loss, rolling, silent_link,
 };
 use supplysync_tests::{LinkFault, Outcome};
 use tokio::sync::Semaphore;
@@ -22,6 +23,8 @@ const TOGETHER: usize = 2;
 const EACH_FAULT: u64 = 2;
 /// Kills of each program in a round.
 const EACH_KILL: u32 = 8;
+/// Rolling restarts in a round.
+const RESTARTS: u32 = 2;
 
 static TURNS: OnceLock<Semaphore> = OnceLock::new();
 
@@ -77,6 +80,28 @@ async fn kills_at_random_points_of_both_programs_lose_nothing() {
         for victim in Victim::BOTH {
             assert_eq!(tally.count(&victim.title(&database)), u64::from(EACH_KILL));
         }
+    }
+}
+
+#[tokio::test]
+async fn rolling_restarts_of_two_primaries_lose_nothing() {
+    for database in databases() {
+        if database != Database::Sqlite {
+            round("rolling restarts", async |seed| {
+                rolling(&database, seed, RESTARTS).await
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_restarts_in_the_middle_loses_nothing() {
+    if databases().len() > 1 {
+        round("restarts of PostgreSQL", async |seed| {
+            database_restarts(seed, RESTARTS).await
+        })
+        .await;
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Network {
     binaries: Binaries,
     folder: PathBuf,
     primary: Site,
+    /// Another server of the primary, on the same database.
+    replica: Option<Site>,
+    /// For every server of the primary.
+    settings: Vec<(String, String)>,
     satellites: Vec<Site>,
 }
 
@@ -62,8 +66,32 @@ impl Network {
             binaries,
             folder: folder.to_owned(),
             primary,
+            replica: None,
+            settings: settings
+                .iter()
+                .map(|(variable, value)| ((*variable).to_owned(), (*value).to_owned()))
+                .collect(),
             satellites: Vec::new(),
         })
+    }
+
+    /// Starts a second server of the primary, with its database, which must be PostgreSQL, and its data directory.
+    pub async fn add_replica(&mut self) -> Outcome<&mut Site> {
+        let folder = self.primary.folder().to_owned();
+        let mut replica = Site::new(1, "The primary's second server", &self.binaries.primary, &folder)?;
+        replica.log_to(self.folder.join("replica.log"));
+        for (variable, value) in &self.settings {
+            replica.set(variable, value);
+        }
+        replica.start().await?;
+        Ok(self.replica.insert(replica))
+    }
+
+    /// The primary's second server.
+    pub fn replica(&mut self) -> Outcome<&mut Site> {
+        self.replica
+            .as_mut()
+            .ok_or_else(|| "the primary has no second server".into())
     }
 
     /// Registers a satellite, issues its certificate, sets it up, and starts it.
@@ -182,7 +210,9 @@ impl Network {
 
     /// Every site, the primary first.
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
-        std::iter::once(&self.primary).chain(&self.satellites)
+        std::iter::once(&self.primary)
+            .chain(&self.replica)
+            .chain(&self.satellites)
     }
 
     /// A command of `primary-svc` with this network's data directory.
@@ -192,7 +222,8 @@ impl Network {
 
     /// Asks every process to end in order, and waits.
     pub async fn stop(&mut self) -> Outcome<()> {
-        for site in self.satellites.iter_mut().chain([&mut self.primary]) {
+        let primaries = self.replica.iter_mut().chain([&mut self.primary]);
+        for site in self.satellites.iter_mut().chain(primaries) {
             site.stop().await?;
         }
         Ok(())

@@ -67,6 +67,15 @@ impl TestDatabase {
 }
 
 fn psql() -> Outcome<PathBuf> {
+    Ok(holding("psql")?.join("psql"))
+}
+
+/// The folder with the server's programs.
+pub(crate) fn programs() -> Outcome<PathBuf> {
+    holding("initdb")
+}
+
+fn holding(program: &str) -> Outcome<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::fs::read_dir(DEBIAN)
         .map(|versions| versions.flatten().map(|entry| entry.path().join("bin")).collect())
@@ -75,8 +84,6 @@ fn psql() -> Outcome<PathBuf> {
     folders.sort();
     folders.reverse();
     folders.extend(std::env::split_paths(&path));
-    let mut found = folders.into_iter().map(|folder| folder.join("psql"));
-    found
-        .find(|program| program.is_file())
-        .ok_or_else(|| "there is no psql here: install the PostgreSQL client".into())
+    let found = folders.into_iter().find(|folder| folder.join(program).is_file());
+    found.ok_or_else(|| format!("there is no {program} here: install PostgreSQL").into())
 }

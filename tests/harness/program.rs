@@ -77,9 +77,14 @@ impl Program {
 
     /// SIGTERM: asks it to end in order.
     pub fn terminate(&self) -> Outcome<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Any other signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Outcome<()> {
         let id = i32::try_from(self.id()?)?;
         let id = Pid::from_raw(id).ok_or("process id 0")?;
-        Ok(kill_process(id, Signal::TERM)?)
+        Ok(kill_process(id, signal)?)
     }
 
     /// Waits for its end.

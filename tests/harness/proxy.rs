@@ -77,7 +77,8 @@ pub struct Proxy {
 }
 
 struct Shared {
-    target: SocketAddr,
+    /// A link goes to the next in turn that accepts it.
+    targets: Vec<SocketAddr>,
     seed: u64,
     orders: watch::Sender<Orders>,
     happened: Mutex<BTreeMap<LinkFault, u64>>,
@@ -94,10 +95,15 @@ struct Orders {
 impl Proxy {
     /// On a free port, honest at first. The same seed draws the same faults.
     pub async fn start(target: SocketAddr, seed: u64) -> Outcome<Proxy> {
+        Proxy::balance(vec![target], seed).await
+    }
+
+    /// The same before several servers, each of which is as good as another.
+    pub async fn balance(targets: Vec<SocketAddr>, seed: u64) -> Outcome<Proxy> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            target,
+            targets,
             seed,
             orders: watch::Sender::default(),
             happened: Mutex::default(),
@@ -155,6 +161,16 @@ impl Shared {
         self.happened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn connect(&self, number: u64) -> Option<TcpStream> {
+        let first = number as usize % self.targets.len();
+        for target in self.targets.iter().cycle().skip(first).take(self.targets.len()) {
+            if let Ok(far) = TcpStream::connect(target).await {
+                return Some(far);
+            }
+        }
+        None
+    }
+
     fn note(&self, fault: LinkFault) {
         *self.lock().entry(fault).or_default() += 1;
     }
@@ -191,7 +207,7 @@ async fn link(near: TcpStream, number: u64, shared: Arc<Shared>) {
     let mut orders = shared.orders.subscribe();
     let born = *orders.borrow_and_update();
     // A server that is down refuses; so does its proxy, as well as it can.
-    let Ok(far) = TcpStream::connect(shared.target).await else {
+    let Some(far) = shared.connect(number).await else {
         return reset(&near);
     };
     let _ = (near.set_nodelay(true), far.set_nodelay(true));

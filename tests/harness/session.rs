@@ -46,6 +46,8 @@ pub struct OpenSession {
     incarnation: Option<Incarnation>,
     /// Names of the channels to be served that have not been caught up yet.
     behind: HashSet<Vec<u8>>,
+    /// Records that came, by channel.
+    held: BTreeMap<Vec<u8>, u64>,
 }
 
 impl SessionAttempt {
@@ -66,6 +68,18 @@ impl SessionAttempt {
         }
     }
 
+    /// As the satellite of that session dials again, which has kept nothing but its incarnation.
+    pub fn again(&self, before: &OpenSession) -> SessionAttempt {
+        let mut again = self.clone();
+        again.hello.incarnation = before.incarnation;
+        again.hello.head = before.incarnation.map(|incarnation| Checkpoint {
+            incarnation: Some(incarnation),
+            seq: 0,
+            chain: vec![0; 16],
+        });
+        again
+    }
+
     /// Opens the call and says Hello.
     pub async fn open(&self, client: &Client) -> Outcome<Result<OpenSession, Status>> {
         self.open_with(client, Message::Hello(self.hello.clone())).await
@@ -83,8 +97,9 @@ impl SessionAttempt {
         Ok(called.map(|response| OpenSession {
             send,
             receive: response.into_inner(),
-            incarnation: None,
+            incarnation: self.hello.incarnation,
             behind: HashSet::new(),
+            held: BTreeMap::new(),
         }))
     }
 
@@ -134,12 +149,23 @@ impl OpenSession {
         }
     }
 
+    /// The next batch, whatever else the primary says before it.
+    pub async fn next_batch(&mut self) -> Outcome<Batch> {
+        loop {
+            match self.next().await {
+                Ok(primary_message::Message::Batch(batch)) => return Ok(batch),
+                Ok(_) => {}
+                Err(refusal) => return Err(format!("{}: {}", refusal.reason, refusal.message).into()),
+            }
+        }
+    }
+
     /// Goes through the handshake until batches may flow.
     pub async fn become_ready(&mut self) -> Result<(), Refusal> {
         loop {
             match self.next().await? {
                 primary_message::Message::Welcome(welcome) => {
-                    self.incarnation = welcome.assigned_incarnation;
+                    self.incarnation = welcome.assigned_incarnation.or(self.incarnation);
                     let served = welcome.serve.into_iter().filter_map(|served| served.channel);
                     self.behind = served.map(|channel| channel.encode_to_vec()).collect();
                     let incarnation = self.incarnation;
@@ -159,13 +185,11 @@ impl OpenSession {
     /// Acknowledges batches until every channel served is caught up: then the session is idle.
     pub async fn take_everything(&mut self) -> Outcome<u64> {
         let mut records = 0;
-        let mut held = BTreeMap::new();
         while !self.behind.is_empty() {
             match self.next().await {
                 Ok(primary_message::Message::Batch(batch)) => {
                     records += u64::from(batch.records);
-                    let ack = self.acknowledge(&batch, &mut held)?;
-                    self.say(Message::Ack(ack)).await?;
+                    self.take(&batch).await?;
                 }
                 Ok(_) => {}
                 Err(refusal) => return Err(format!("{}: {}", refusal.reason, refusal.message).into()),
@@ -174,7 +198,18 @@ impl OpenSession {
         Ok(records)
     }
 
-    fn acknowledge(&mut self, batch: &Batch, held: &mut BTreeMap<Vec<u8>, u64>) -> Outcome<Ack> {
+    /// The same for the next batch alone.
+    pub async fn take_next(&mut self) -> Outcome<()> {
+        let batch = self.next_batch().await?;
+        self.take(&batch).await
+    }
+
+    async fn take(&mut self, batch: &Batch) -> Outcome<()> {
+        let ack = self.acknowledge(batch)?;
+        self.say(Message::Ack(ack)).await
+    }
+
+    fn acknowledge(&mut self, batch: &Batch) -> Outcome<Ack> {
         let payload = match batch.encoding() {
             PayloadEncoding::Zstd => zstd::inflate(&batch.payload, MAX_PAYLOAD_BYTES)?,
             _ => batch.payload.to_vec(),
@@ -182,7 +217,7 @@ impl OpenSession {
         let mut channels = Vec::new();
         for part in BatchPayload::decode(payload.as_slice())?.parts {
             let name = part.channel.clone().unwrap_or_default().encode_to_vec();
-            let count = held.entry(name.clone()).or_default();
+            let count = self.held.entry(name.clone()).or_default();
             *count += part.records.iter().filter(|record| !record.deleted).count() as u64;
             if part.caught_up {
                 self.behind.remove(&name);

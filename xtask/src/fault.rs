@@ -6,7 +6,8 @@ use supplysync_model::Random as _;
 use supplysync_runtime::SystemRandom;
 use supplysync_tests::Outcome;
 use supplysync_tests::fault::{
-    Database, Round, Tally, failing_disk, foul_weather, full_disk, kills, packet_loss, silent_link,
+    Database, Round, Tally, database_restarts, failing_disk, foul_weather, full_disk, kills, packet_loss,
+    rolling, silent_link,
 };
 use tokio::time::Instant;
 
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Kills of each program in a round of kills.
     #[arg(long, default_value_t = 25)]
     kills: u32,
+    /// Rolling restarts in a round of them, in each of both primaries, one after the other; and restarts of PostgreSQL of each kind.
+    #[arg(long, default_value_t = 4)]
+    restarts: u32,
     /// Faults of each kind in a round on a foul link, at least.
     #[arg(long, default_value_t = 8)]
     faults: u64,
@@ -40,6 +44,10 @@ enum Kind {
     Silence,
     /// SIGKILL of both programs.
     Kills,
+    /// Rolling restarts of two primaries on one PostgreSQL.
+    Rolling,
+    /// Restarts of PostgreSQL under two primaries, in order and as by a crash.
+    Database,
     /// A full disk.
     Full,
     /// A disk whose syncs and writes fail.
@@ -54,6 +62,8 @@ impl Kind {
             Kind::Link => "foul link",
             Kind::Silence => "silent link",
             Kind::Kills => "kills",
+            Kind::Rolling => "rolling restarts",
+            Kind::Database => "restarts of PostgreSQL",
             Kind::Full => "full disk",
             Kind::Disk => "failing disk",
             Kind::Loss => "packet loss",
@@ -95,13 +105,20 @@ async fn rounds(arguments: &Arguments, tally: &mut Tally) -> Outcome<()> {
             for database in &databases {
                 // Disks and packets are the satellite's, or the same for every database.
                 let once = matches!(kind, Kind::Full | Kind::Disk | Kind::Loss);
-                if once && *database != Database::Sqlite {
+                // Two primaries share a PostgreSQL only.
+                let other = match kind {
+                    Kind::Rolling | Kind::Database => *database == Database::Sqlite,
+                    _ => once && *database != Database::Sqlite,
+                };
+                if other {
                     continue;
                 }
                 let round = match kind {
                     Kind::Link => foul_weather(database, seed, arguments.faults).await,
                     Kind::Silence => silent_link(database, seed).await,
                     Kind::Kills => kills(database, seed, arguments.kills).await,
+                    Kind::Rolling => rolling(database, seed, arguments.restarts).await,
+                    Kind::Database => database_restarts(seed, arguments.restarts).await,
                     Kind::Full => full_disk(seed).await,
                     Kind::Disk => failing_disk(seed).await,
                     Kind::Loss => packet_loss(seed).await,

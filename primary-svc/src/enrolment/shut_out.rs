@@ -9,7 +9,7 @@ use futures::FutureExt;
 use supplysync_model::{Fault, RevokedOperator, SyncId, Timestamp};
 use supplysync_net::Revocations;
 use supplysync_record_codec::RecordBody;
-use supplysync_store::{Store, WriteTx};
+use supplysync_store::{Notice, Store, WriteTx};
 use tokio_util::sync::CancellationToken;
 
 use super::revoked_file::RevokedFile;
@@ -17,7 +17,7 @@ use crate::command::join_token::OPERATOR;
 use crate::command::site::put;
 use crate::sessions::Sessions;
 
-/// How often another replica's changes are looked for: a revocation holds everywhere within a second.
+/// How often another replica's changes are looked for without notice: a revocation holds everywhere within a second.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Whose certificates are refused. Clones are the same.
@@ -96,9 +96,11 @@ impl ShutOut {
 
     /// Follows what other replicas change.
     pub async fn follow(self, stop: CancellationToken) -> Result<(), Fault> {
+        let mut notices = self.store.notices();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
+                () = notices.about(Notice::Revocations) => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
             if let Err(fault) = self.refresh().await {
@@ -121,27 +123,11 @@ async fn tell_satellites(tx: &mut WriteTx) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use supplysync_model::Reason;
     use supplysync_net::PeerIdentity;
-    use supplysync_runtime::{SystemClock, SystemRandom};
-    use supplysync_store::{NewIdentity, StoreConfig, StoreDeps};
 
     use super::*;
-
-    async fn store(folder: &Path, name: &str) -> Store {
-        let config = StoreConfig::new(format!("sqlite://{}/{name}.db", folder.display()));
-        let identity = NewIdentity {
-            sync_id: SyncId::PRIMARY,
-            site_name: "Head office".into(),
-        };
-        let deps = StoreDeps {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-        };
-        Store::init(config, identity, deps).await.unwrap()
-    }
+    use crate::test_store::new_store;
 
     #[tokio::test]
     async fn a_database_that_has_forgotten_learns_it_from_the_file() {
@@ -154,7 +140,7 @@ mod tests {
                 .check(&PeerIdentity::Site(site), Timestamp(0))
                 .map_err(|fault| fault.reason())
         };
-        let first = store(folder.path(), "first").await;
+        let first = new_store(folder.path(), "first").await;
         let shut_out = begin(first.clone()).await.unwrap();
         let (place, others) = (
             sessions.enter(site, 1, &CancellationToken::new()).unwrap(),
@@ -173,7 +159,7 @@ mod tests {
         );
 
         revocations.replace(HashMap::new());
-        let restored = store(folder.path(), "restored").await;
+        let restored = new_store(folder.path(), "restored").await;
         begin(restored.clone()).await.unwrap();
         assert_eq!(refused(site), Err(Reason::CERTIFICATE_REVOKED));
         let read = restored.read("revocations", |tx| async move { tx.revocations().await }.boxed());

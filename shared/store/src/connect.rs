@@ -28,6 +28,8 @@ pub(crate) struct Pools {
     pub backend: DbBackend,
     pub writer: DatabaseConnection,
     pub readers: DatabaseConnection,
+    /// PostgreSQL only: the one connection that hears notices.
+    pub notices: Option<sqlx::PgPool>,
     /// SQLite only: the file, and a connection of its own for checkpoints.
     pub sqlite: Option<SqliteFile>,
 }
@@ -44,6 +46,9 @@ impl Pools {
         // An error here means that a connection was gone already.
         let _ = self.readers.close_by_ref().await;
         let _ = self.writer.close_by_ref().await;
+        if let Some(notices) = &self.notices {
+            notices.close().await;
+        }
         if let Some(sqlite) = &self.sqlite {
             sqlite.upkeep.close().await;
         }
@@ -152,6 +157,7 @@ async fn sqlite(config: &StoreConfig, path: PathBuf, create: bool) -> Result<Poo
         backend: DbBackend::Sqlite,
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         readers: SqlxSqliteConnector::from_sqlx_sqlite_pool(readers),
+        notices: None,
         sqlite: Some(SqliteFile {
             path,
             upkeep,
@@ -269,25 +275,39 @@ async fn postgres(config: &StoreConfig, options: PgConnectOptions) -> Result<Poo
         PgPoolOptions::new()
             .max_connections(size.max(1))
             .acquire_timeout(PATIENCE)
-            .connect_with(options.clone())
     };
-    let writer = pool(config.max_writers).await.map_err(unreachable)?;
-    let readers = pool(config.max_readers).await.map_err(unreachable)?;
+    let connected = |size: u32| pool(size).connect_with(options.clone());
+    let writer = connected(config.max_writers).await.map_err(unreachable)?;
+    let readers = connected(config.max_readers).await.map_err(unreachable)?;
+    // One is used; another that is dead without a word may not be given back for a while.
+    let notices = pool(3)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options.application_name("supplysync notices"));
     Ok(Pools {
         backend: DbBackend::Postgres,
         writer: SqlxPostgresConnector::from_sqlx_postgres_pool(writer),
         readers: SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
+        notices: Some(notices),
         sqlite: None,
     })
 }
 
 fn unreachable(error: sqlx::Error) -> Fault {
-    Fault::new(
-        FaultCode::Unavailable,
-        Reason::DATABASE_FAILED,
-        "PostgreSQL can't be reached or refuses us: check the database URL and that the server runs",
-    )
-    .with_source(error)
+    let untrusted = match &error {
+        sqlx::Error::Tls(_) => true,
+        // What the TLS library says comes as that.
+        sqlx::Error::Io(inner) => inner.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    };
+    let message = match untrusted {
+        true => {
+            "PostgreSQL does not prove over TLS that it is the server of the database URL: check its certificate, and \
+             sslmode, sslrootcert and the host in the URL"
+        }
+        false => "PostgreSQL can't be reached or refuses us: check the database URL and that the server runs",
+    };
+    Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, message).with_source(error)
 }
 
 /// Reads back what decides whether a commit survives a power cut.

@@ -5,7 +5,7 @@ use sea_orm::QueryResult;
 use supplysync_model::{Fault, SyncId, Timestamp};
 
 use crate::fault::{damaged, database};
-use crate::{Queries, WriteTx};
+use crate::{Notice, Queries, WriteTx};
 
 /// The tables. Leases are counted here because revoking and leasing both end sessions: see `peer::lease`.
 pub(crate) const SCHEMA: &[&str] = &[
@@ -115,7 +115,9 @@ impl WriteTx {
                    ON CONFLICT (principal) DO UPDATE SET revoked_at = excluded.revoked_at \
                    WHERE excluded.revoked_at > revocation.revoked_at";
         let values = vec![revocation.principal.into(), revocation.revoked_at.0.into()];
-        self.conn().execute(sql, values).await.map(drop)
+        self.conn().execute(sql, values).await?;
+        self.notify(Notice::Revocations);
+        Ok(())
     }
 }
 

@@ -13,6 +13,11 @@ pub(crate) fn database(error: DbErr) -> Fault {
         Some(DiskTrouble::Failed) => return disk_failed().with_source(error),
         None => {}
     }
+    if connection_lost(&error) {
+        let message = "the connection to the database was lost; whether what was under way is recorded is not known: look \
+                       before asking for it again";
+        return Fault::new(FaultCode::Unavailable, Reason::DATABASE_FAILED, message).with_source(error);
+    }
     let code = match &error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => FaultCode::Unavailable,
         other if lost_a_race(other) => FaultCode::Aborted,
@@ -94,16 +99,47 @@ fn disk_trouble(error: &DbErr) -> Option<DiskTrouble> {
     }
 }
 
+/// In the middle of a statement, as when PostgreSQL restarts: it heals by itself, and who synchronises comes again soon.
+fn connection_lost(error: &DbErr) -> bool {
+    match beneath(error) {
+        Some(sqlx::Error::Io(_)) => !matches!(error, DbErr::Conn(_)),
+        // PostgreSQL: stopped by an administrator, after a crash, not yet up; and all of the class of connections.
+        Some(sqlx::Error::Database(inner)) => inner.code().is_some_and(|code| {
+            code.len() == 5 && (code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03"))
+        }),
+        _ => false,
+    }
+}
+
 /// The database's own code of an error: five characters from PostgreSQL, a smaller number from SQLite.
 fn code_of(error: &DbErr) -> Option<Cow<'_, str>> {
+    match beneath(error)? {
+        sqlx::Error::Database(inner) => inner.code(),
+        _ => None,
+    }
+}
+
+/// What the driver said.
+fn beneath(error: &DbErr) -> Option<&sqlx::Error> {
     let (DbErr::Exec(RuntimeErr::SqlxError(inner))
     | DbErr::Query(RuntimeErr::SqlxError(inner))
     | DbErr::Conn(RuntimeErr::SqlxError(inner))) = error
     else {
         return None;
     };
-    match inner.deref() {
-        sqlx::Error::Database(inner) => inner.code(),
-        _ => None,
+    Some(inner.deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_lost_in_the_middle_may_be_tried_again_and_a_defect_not() {
+        let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+        let lost = RuntimeErr::SqlxError(sqlx::Error::Io(end).into());
+        assert!(database(DbErr::Query(lost)).retryable());
+        let defect = RuntimeErr::SqlxError(sqlx::Error::RowNotFound.into());
+        assert!(!database(DbErr::Query(defect)).retryable());
     }
 }

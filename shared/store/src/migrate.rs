@@ -111,6 +111,9 @@ async fn begin(pools: &Pools) -> Result<DatabaseTransaction, Fault> {
     };
     let tx = pools.writer.begin_with_options(options).await.map_err(database)?;
     if pools.backend == DbBackend::Postgres {
+        // Whoever comes second waits until the first is through, and a large table may take as long as it takes.
+        run(&tx, "SET LOCAL lock_timeout = 0").await?;
+        run(&tx, "SET LOCAL statement_timeout = 0").await?;
         run(&tx, &format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     }
     Ok(tx)

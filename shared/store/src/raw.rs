@@ -4,6 +4,7 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use supplysync_model::{Chain, Checkpoint, Fault, Incarnation, Seq, SyncId, Timestamp};
 
 use crate::fault::{damaged, database};
+use crate::notice::CHANNEL;
 use crate::tx::{Head, TxConn, chain_of};
 use crate::{Identity, NewIdentity};
 
@@ -23,13 +24,20 @@ pub(crate) async fn lock_head(conn: &TxConn) -> Result<Head, Fault> {
     }
 }
 
-/// Moves the head and keeps the chain there.
+/// Moves the head and keeps the chain there. PostgreSQL tells every program on this database of it, at the commit: in the
+/// same statement, as one more would cost one more way there and back.
 pub(crate) async fn store_head(conn: &TxConn, seq: Seq, chain: Chain) -> Result<(), Fault> {
     let values = || vec![Value::from(seq as i64), Value::from(chain.0.to_vec())];
     conn.execute("UPDATE feed_head SET seq = $1, chain = $2 WHERE id = 1", values())
         .await?;
-    conn.execute("INSERT INTO feed_chain (seq, chain) VALUES ($1, $2)", values())
-        .await?;
+    let keep = "INSERT INTO feed_chain (seq, chain) VALUES ($1, $2)";
+    let sql = match conn.backend() {
+        DbBackend::Postgres => {
+            format!("WITH kept AS ({keep} RETURNING seq) SELECT pg_notify('{CHANNEL}', '') FROM kept")
+        }
+        _ => keep.to_owned(),
+    };
+    conn.execute(sql, values()).await?;
     Ok(())
 }
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
+use sea_orm::DbBackend;
 use supplysync_model::{Fault, Incarnation, Seq, SyncId};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,6 +15,7 @@ use crate::channel::ChannelNumbers;
 use crate::connect::Pools;
 use crate::fault::worth_repeating;
 use crate::moves::Stood;
+use crate::notice::{Listening, Notice, Notices};
 use crate::trust::Trust;
 use crate::tx::{ReadTx, WriteTx};
 use crate::upkeep::Upkeep;
@@ -45,22 +48,28 @@ pub(crate) struct Inner {
     pub stood: Stood,
     identity: RwLock<Identity>,
     head: watch::Sender<Seq>,
+    pub listening: Listening,
     upkeep: Option<Upkeep>,
     trust: Trust,
 }
 
 impl Inner {
-    /// Tells those who wait for the feed; several writers may come in any order.
+    /// Tells those who wait for the feed.
     pub(crate) fn publish(&self, seq: Seq) {
-        self.head.send_if_modified(|head| {
-            let moved = seq > *head;
-            *head = seq.max(*head);
-            moved
-        });
+        move_head(&self.head, seq);
         if let Some(upkeep) = &self.upkeep {
             upkeep.committed();
         }
     }
+}
+
+/// Several writers, and notices of others, may come in any order.
+pub(crate) fn move_head(head: &watch::Sender<Seq>, seq: Seq) {
+    head.send_if_modified(|head| {
+        let moved = seq > *head;
+        *head = seq.max(*head);
+        moved
+    });
 }
 
 impl Store {
@@ -89,6 +98,7 @@ impl Store {
         let trust = Trust::default();
         let upkeep = Upkeep::start(&pools, trust.clone());
         let (head, _) = watch::channel(seq);
+        let listening = Listening::start(&pools, head.clone());
         let inner = Inner {
             pools,
             deps,
@@ -96,6 +106,7 @@ impl Store {
             stood: Stood::default(),
             identity: RwLock::new(identity),
             head,
+            listening,
             upkeep,
             trust,
         };
@@ -126,9 +137,29 @@ impl Store {
         self.identity().sync_id
     }
 
-    /// The feed's head; moves after each commit of this process.
+    /// The feed's head; moves after each commit of this process, and of the others on the same PostgreSQL.
     pub fn heads(&self) -> watch::Receiver<Seq> {
         self.inner.head.subscribe()
+    }
+
+    /// What others on the same PostgreSQL do beside the feed, and what this process does, too; from now on.
+    pub fn notices(&self) -> Notices {
+        self.inner.listening.subscribe()
+    }
+
+    /// Tells the others on the same PostgreSQL, and this process, of something that needs no change.
+    pub async fn notify(&self, notice: Notice) -> Result<(), Fault> {
+        if self.inner.pools.backend != DbBackend::Postgres {
+            return Ok(());
+        }
+        let told = self.write("notify", move |tx| {
+            async move {
+                tx.notify(notice);
+                Ok(())
+            }
+            .boxed()
+        });
+        told.await
     }
 
     /// One write transaction. The feed's lock is taken first; `f` may run again after a lost race, so it changes
@@ -234,6 +265,7 @@ impl Store {
         if let Some(upkeep) = &self.inner.upkeep {
             upkeep.stop();
         }
+        self.inner.listening.stop();
         self.inner.pools.close().await;
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::channel::ChannelNumbers;
 use crate::fault::{damaged, database};
 use crate::moves::Stood;
+use crate::notice::{CHANNEL, Notice};
 use crate::store::Inner;
 use crate::{StoreDeps, raw};
 
@@ -176,6 +177,8 @@ pub struct WriteTx {
     written: Vec<RecordHash>,
     /// Channels that this transaction gave numbers to.
     pub(crate) new_numbers: Vec<(supplysync_model::Channel, i32)>,
+    /// What others on this database are told with the commit.
+    notices: Vec<Notice>,
 }
 
 impl Deref for WriteTx {
@@ -223,12 +226,20 @@ impl WriteTx {
             deps: store.deps.clone(),
             written: Vec::new(),
             new_numbers: Vec::new(),
+            notices: Vec::new(),
         })
     }
 
     /// A fresh UUIDv7.
     pub fn new_id(&self) -> Uuid {
         uuid_v7(self.now, self.deps.random.as_ref())
+    }
+
+    /// Has every program on this database told once this is committed. Changes of records need none: the head tells of them.
+    pub fn notify(&mut self, notice: Notice) {
+        if self.conn().backend() == DbBackend::Postgres && !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
     }
 
     /// The next seq, for a record with this hash. Every seq that is taken is written, or the transaction fails.
@@ -254,6 +265,10 @@ impl WriteTx {
 
     pub(crate) async fn commit(mut self, store: &Inner) -> Result<(), Fault> {
         self.extend().await?;
+        for notice in &self.notices {
+            let values = vec![CHANNEL.into(), notice.payload().into()];
+            self.conn().execute("SELECT pg_notify($1, $2)", values).await?;
+        }
         let seq = self.queries.head.seq;
         self.queries.conn.tx.commit().await.map_err(database)?;
         store.numbers.learn(self.new_numbers);

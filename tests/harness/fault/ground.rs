@@ -64,10 +64,24 @@ impl Ground {
         Ground::prepare_with(database, seed, async |_: &Path| Ok(())).await
     }
 
+    /// The same with two servers of the primary, which the satellite dials in turns.
+    pub(super) async fn prepare_replicated(database: &Database, seed: u64) -> Outcome<Ground> {
+        Ground::lay(database, seed, true, async |_: &Path| Ok(())).await
+    }
+
     /// `place` sees the satellite's folder before anything is in it.
     pub(super) async fn prepare_with(
         database: &Database,
         seed: u64,
+        place: impl AsyncFnOnce(&Path) -> Outcome<()>,
+    ) -> Outcome<Ground> {
+        Ground::lay(database, seed, false, place).await
+    }
+
+    async fn lay(
+        database: &Database,
+        seed: u64,
+        replicated: bool,
         place: impl AsyncFnOnce(&Path) -> Outcome<()>,
     ) -> Outcome<Ground> {
         let folder = tempfile::tempdir()?;
@@ -81,7 +95,11 @@ impl Ground {
             .collect();
         let binaries = Binaries::beside_this_program()?;
         let mut network = Network::start_with(binaries, folder.path(), "Head office", &settings).await?;
-        let proxy = Proxy::start(network.primary().grpc(), seed).await?;
+        let mut servers = vec![network.primary().grpc()];
+        if replicated {
+            servers.push(network.add_replica().await?.grpc());
+        }
+        let proxy = Proxy::balance(servers, seed).await?;
         place(&network.satellite_folder(SATELLITE)).await?;
         let mut satellite = network
             .set_up_satellite(SATELLITE, "Northern clinic", proxy.url())
@@ -199,17 +217,18 @@ pub(super) async fn dial_on(satellite: &Client) {
 }
 
 /// Runs the writers until `story` has been told; what they wrote, and how the story ended.
-pub(super) async fn while_writing<T>(
-    writers: [Writer; 2],
-    pulses: &[Pulse; 2],
+pub(super) async fn while_writing<T, const N: usize>(
+    writers: [Writer; N],
+    pulses: &[Pulse; N],
     story: impl Future<Output = Outcome<T>>,
 ) -> Outcome<(T, Vec<Written>)> {
-    let [head, north] = writers;
     let told = async {
         let told = story.await;
         pulses.iter().for_each(Pulse::stop);
         told
     };
-    let (told, head, north) = tokio::join!(told, head.write(&pulses[0]), north.write(&pulses[1]));
-    Ok((told?, vec![head, north]))
+    let writing = writers.into_iter().zip(pulses);
+    let writing = futures::future::join_all(writing.map(|(writer, pulse)| writer.write(pulse)));
+    let (told, written) = tokio::join!(told, writing);
+    Ok((told?, written))
 }

@@ -1,22 +1,26 @@
-//! Rounds of real faults on real processes: bad links, kills, a full disk and a failing one, while both sites write. Each
+//! Rounds of real faults on real processes: bad links, kills, rolling restarts, a database that restarts, a full disk and a failing one, while all write. Each
 //! ends with the same proof: all that was acknowledged is at both ends, which are equal, and the ledger adds up.
 
+mod database;
 mod failing_disk;
 mod full_disk;
 mod ground;
 mod kills;
 mod loss;
+mod rolling;
 mod tally;
 mod weather;
 mod writer;
 
 use std::io::Write as _;
 
+pub use database::database_restarts;
 pub use failing_disk::failing_disk;
 pub use full_disk::full_disk;
 pub use ground::Database;
 pub use kills::{Victim, kills};
 pub use loss::packet_loss;
+pub use rolling::rolling;
 pub use tally::Tally;
 pub use weather::{foul_weather, silent_link};
 

@@ -230,13 +230,18 @@ impl Written {
         &self.failed
     }
 
-    /// Fails unless all that was acknowledged is at this site, in that version or a later one.
+    /// Fails unless all that was acknowledged is at this site, once, in that version or a later one.
     pub(super) async fn is_at(&self, client: &Client, site: &str) -> Outcome<()> {
-        let held = client.transactions(&self.store).await?;
-        let held = held.iter().map(|found| (&*found.id, &*found.etag)).collect();
+        let found = client.transactions(&self.store).await?;
+        let held = once(found.iter().map(|found| (&*found.id, &*found.etag)), site)?;
         missing(&self.transactions, &held, "transaction", site)?;
+        let numbers = found.iter().map(|found| {
+            let number = (found.r#type, found.number);
+            (number, &*found.id)
+        });
+        once(numbers, site)?;
         let held = client.names().await?;
-        let held = held.iter().map(|found| (&*found.code, &*found.etag)).collect();
+        let held = once(held.iter().map(|found| (&*found.code, &*found.etag)), site)?;
         missing(&self.names, &held, "name", site)
     }
 
@@ -252,6 +257,20 @@ impl Written {
             tally.add(format!("calls at {store}, not acknowledged: {reason}"), *times);
         }
     }
+}
+
+/// By key; an error if one is there twice.
+fn once<K: Ord + Copy + std::fmt::Debug, V>(
+    found: impl Iterator<Item = (K, V)>,
+    site: &str,
+) -> Outcome<BTreeMap<K, V>> {
+    let mut held = BTreeMap::new();
+    for (key, value) in found {
+        if held.insert(key, value).is_some() {
+            return Err(format!("{key:?} is at {site} twice").into());
+        }
+    }
+    Ok(held)
 }
 
 fn missing(

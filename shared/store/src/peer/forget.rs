@@ -3,6 +3,7 @@
 use supplysync_model::{Fault, StoreId, SyncId};
 
 use crate::fault::{damaged, database};
+use crate::notice::Notice;
 use crate::projection::code;
 use crate::query::column;
 use crate::{Queries, WriteTx};
@@ -19,8 +20,9 @@ impl WriteTx {
             .await?;
         conn.execute("DELETE FROM peer WHERE site = $1", number()).await?;
         conn.execute("DELETE FROM session_lease WHERE site = $1", number())
-            .await
-            .map(drop)
+            .await?;
+        self.notify(Notice::Lease(site));
+        Ok(())
     }
 }
 

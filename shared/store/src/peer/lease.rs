@@ -6,6 +6,7 @@ use supplysync_sync_core::Direction;
 
 use crate::cursor::direction_number;
 use crate::fault::database;
+use crate::notice::Notice;
 use crate::projection::raw::by_keys;
 use crate::{Queries, Store, WriteTx};
 
@@ -67,7 +68,7 @@ impl Store {
 impl Queries {
     /// The session that speaks for a site.
     pub async fn lease_holder(&self, site: SyncId) -> Result<Option<u64>, Fault> {
-        let sql = "SELECT session FROM session_lease WHERE site = $1";
+        let sql = "SELECT session FROM session_lease WHERE site = $1 AND session <> 0";
         let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
         row.map(|row| Ok(row.try_get_by_index::<i64>(0).map_err(database)? as u64))
             .transpose()
@@ -88,6 +89,17 @@ impl WriteTx {
         ))
     }
 
+    /// Nobody speaks for the site until a session is granted the lease. The grants are counted on, so that the next one is
+    /// known to be the later.
+    pub(crate) async fn take_lease_away(&mut self, site: SyncId) -> Result<(), Fault> {
+        let sql = "UPDATE session_lease SET session = 0 WHERE site = $1";
+        self.conn()
+            .execute(sql, vec![i32::from(site.get()).into()])
+            .await?;
+        self.notify(Notice::Lease(site));
+        Ok(())
+    }
+
     async fn grant_lease(
         &mut self,
         site: SyncId,
@@ -103,6 +115,7 @@ impl WriteTx {
         let row = self.conn().row(sql, values).await?;
         let row = row.ok_or_else(|| Fault::internal("a lease that was not granted"))?;
         let grant = row.try_get_by_index::<i64>(0).map_err(database)? as u64;
+        self.notify(Notice::Lease(site));
         let known = self.peer(site).await?;
         self.forget_withdrawn(site, known.incarnation != Some(incarnation))
             .await?;

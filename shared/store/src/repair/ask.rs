@@ -130,8 +130,7 @@ impl WriteTx {
         rows.upsert(self.conn()).await?;
         if here.is_primary() {
             // A session of the site that is open went by the cursor that was, on whatever server it is.
-            let sql = "DELETE FROM session_lease WHERE site = $1";
-            self.conn().execute(sql, vec![peer.into()]).await?;
+            self.take_lease_away(from).await?;
         }
         let (what, whom) = (
             self.channel_in_words(channel).await?,

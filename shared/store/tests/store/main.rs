@@ -21,6 +21,7 @@ mod load;
 mod model;
 mod moves;
 mod not_kept;
+mod notices;
 mod opening;
 mod own;
 mod page;

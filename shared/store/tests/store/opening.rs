@@ -2,7 +2,7 @@
 
 use supplysync_store::{Store, StoreConfig};
 
-use crate::database::{Database, Sqlite, deps, identity, reason, unchanged};
+use crate::database::{Database, Postgres, Sqlite, deps, identity, reason, unchanged};
 use crate::records::{Bed, Records};
 use crate::sample::unit;
 
@@ -150,4 +150,23 @@ async fn the_log_of_a_life_that_was_cut_short_is_emptied_before_anything_is_adde
     assert_eq!(again.head().await.seq, 1);
     let left = std::fs::metadata(log(&killed)).map(|file| file.len());
     assert_eq!(left.unwrap_or_default(), 0);
+}
+
+#[tokio::test]
+async fn of_programs_that_start_at_once_on_an_empty_database_one_makes_it_and_all_can_use_it() {
+    Postgres::with(async |server| {
+        let config = server.empty().await;
+        let starts = (0..6).map(|_| Store::init(config.clone(), identity(1), deps()));
+        let started = futures::future::join_all(starts).await;
+        let (made, refused): (Vec<_>, Vec<_>) = started.into_iter().partition(Result::is_ok);
+        assert_eq!((made.len(), refused.len()), (1, 5));
+        for refused in refused {
+            assert_eq!(reason(refused.map(drop)), "ALREADY_INITIALISED");
+        }
+        let starts = (0..6).map(|_| Store::open(config.clone(), deps()));
+        for opened in futures::future::join_all(starts).await {
+            opened.unwrap();
+        }
+    })
+    .await;
 }

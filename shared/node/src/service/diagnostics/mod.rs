@@ -17,7 +17,7 @@ use supplysync_api::fields::{one, sync_id};
 use supplysync_api::v1;
 use supplysync_api::v1::diagnostics_service_server::DiagnosticsService;
 use supplysync_model::Fault;
-use supplysync_store::Store as RecordStore;
+use supplysync_store::{Notice, Store as RecordStore};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -72,6 +72,8 @@ impl Diagnostics {
             });
         };
         self.control.sync_now();
+        // Sessions may be open on other servers of the same database.
+        self.store.notify(Notice::Look).await?;
         let woken = wake.wake(only).await?;
         let sites = woken.into_iter().map(|woken| v1::WokenSite {
             sync_id: woken.site.get().into(),

@@ -25,10 +25,11 @@ impl Diagnostics {
         let board = self.control.board().current();
         let identity = self.store.identity();
         let head_seq = *self.store.heads().borrow();
+        let elsewhere = self.store.present_elsewhere().await?;
         let mut status = self
             .store
             .read("sync status", |tx| {
-                Box::pin(async move { durable(tx, board).await })
+                Box::pin(async move { durable(tx, board, elsewhere).await })
             })
             .await?;
         status.sync_id = identity.sync_id.get().into();
@@ -52,7 +53,11 @@ fn totals(board: &SyncStatus) -> Totals {
     lines.collect()
 }
 
-async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus, Fault> {
+async fn durable(
+    tx: &Queries,
+    board: Arc<SyncStatus>,
+    elsewhere: BTreeSet<SyncId>,
+) -> Result<v1::SyncStatus, Fault> {
     let here = tx.sync_id();
     let names = site_names(tx).await?;
     let progress = tx.channel_progress().await?;
@@ -72,7 +77,13 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         peers.insert(SyncId::PRIMARY);
     }
     let peers = peers.into_iter().map(|peer| {
-        let line = board.get(&peer).cloned().unwrap_or_else(|| PeerStatus::new(peer));
+        let mut line = board.get(&peer).cloned().unwrap_or_else(|| PeerStatus::new(peer));
+        if line.state != SyncState::Connected && elsewhere.contains(&peer) {
+            line.state = SyncState::Connected;
+            line.session = None;
+            line.address = String::new();
+            line.reason = AT_ANOTHER_SERVER.to_owned();
+        }
         let channels = progress.iter().filter(|row| row.peer == peer);
         let channels =
             channels.map(|row| channel_status(row, &codes, totals.get(&(peer, row.channel)).copied()));
@@ -105,6 +116,9 @@ async fn durable(tx: &Queries, board: Arc<SyncStatus>) -> Result<v1::SyncStatus,
         ..v1::SyncStatus::default()
     })
 }
+
+/// What is said of a session at another server of the same database.
+const AT_ANOTHER_SERVER: &str = "its session is at another server of this primary, which tells more of it";
 
 /// What a satellite says while the primary is given back what it lost.
 const WAITS_FOR_OTHERS: &str = "the primary's database was put back: every site gives back what it lost, and the work of this \
