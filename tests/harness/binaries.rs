@@ -25,7 +25,8 @@ impl Binaries {
         })
     }
 
-    fn in_folder(folder: &Path) -> Option<Binaries> {
+    /// Those in a folder, if both are there.
+    pub fn in_folder(folder: &Path) -> Option<Binaries> {
         let binaries = Binaries {
             primary: folder.join("primary-svc"),
             satellite: folder.join("satellite-svc"),

@@ -52,6 +52,11 @@ impl Site {
         self.settings.push((variable.to_owned(), value.to_owned()));
     }
 
+    /// From the next command on, this is its program: an upgrade, or the way back.
+    pub fn replace_program(&mut self, binary: &Path) {
+        binary.clone_into(&mut self.binary);
+    }
+
     /// From the next start on, what it prints goes there: beside its folder when nothing of ours may be in that.
     pub fn log_to(&mut self, log: PathBuf) {
         self.log = log;

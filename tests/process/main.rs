@@ -40,5 +40,6 @@ mod shelves;
 mod spread;
 mod start;
 mod stop;
+mod versions;
 mod waking;
 mod world;

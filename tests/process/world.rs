@@ -28,9 +28,13 @@ pub struct World {
 impl World {
     /// A primary that serves.
     pub async fn with_primary() -> World {
+        World::of(Binaries::beside_this_program().unwrap()).await
+    }
+
+    /// The same with programs of the caller's choice.
+    pub async fn of(binaries: Binaries) -> World {
         let turn = turn().await;
         let folder = tempfile::tempdir().unwrap();
-        let binaries = Binaries::beside_this_program().unwrap();
         let network = Network::start(binaries, folder.path(), "Head office")
             .await
             .unwrap();

@@ -106,12 +106,20 @@ impl World {
             *last = write.version.max(*last);
         }
         for (key, last) in self.truth.latest() {
-            let here = store.get_record(key).map(|held| held.record.hash);
+            let here = store.get_record(key).map(|held| &held.record);
             let written_over = last_arrived
                 .get(&key)
                 .is_some_and(|version| *version > last.version);
-            if here != Some(last.hash) && !written_over {
+            if here.map(|here| here.hash) != Some(last.hash) && !written_over {
                 self.truth.arrived.remove(&(key, last.hash));
+                // So is what it was written over.
+                let known = here.map(|here| (here.epoch, here.revision));
+                let writes = self.truth.writes.iter().filter(|write| write.key == key);
+                for write in
+                    writes.filter(|write| Some((write.version.epoch, write.version.revision)) > known)
+                {
+                    self.truth.arrived.remove(&(key, write.hash));
+                }
             }
         }
         self.truth.look_afresh(0, life, &store);
