@@ -76,6 +76,8 @@ pub struct Truth {
     pub let_write: BTreeMap<(usize, RecordKey, Epoch), (SyncId, RecordHash)>,
     /// Every version that the primary has held, but for what it lost with its database, as long as that has not come again.
     pub arrived: BTreeSet<(RecordKey, RecordHash)>,
+    /// Of those, the ones that had been written over in a database that was lost, by what was lost with it.
+    pub gone: BTreeSet<(RecordKey, RecordHash)>,
     /// Every version that it ever held.
     pub ever_arrived: BTreeSet<(RecordKey, RecordHash)>,
     /// What was written past the checks: where, which, and the contents.
@@ -129,7 +131,8 @@ impl Truth {
         for write in &self.writes {
             let present = write.channel.store().and_then(|store| self.present.get(&store));
             let valid = present.is_none_or(|(_, epoch)| *epoch == write.version.epoch)
-                || self.arrived.contains(&(write.key, write.hash));
+                || self.arrived.contains(&(write.key, write.hash))
+                    && !self.gone.contains(&(write.key, write.hash));
             if valid
                 && latest
                     .get(&write.key)
@@ -233,6 +236,7 @@ impl Truth {
                 changed = true;
                 if process == 0 {
                     self.arrived.insert((held.record.key, held.record.hash));
+                    self.gone.remove(&(held.record.key, held.record.hash));
                     self.ever_arrived.insert((held.record.key, held.record.hash));
                 }
                 let version = Etag {
@@ -248,6 +252,10 @@ impl Truth {
                 let totals = past.digests.entry(channel).or_default();
                 totals.insert(store.seq(), store.digest(channel));
             }
+        }
+        // What a load takes away has no seq.
+        if shadow.records.len() > store.records().len() {
+            shadow.records.retain(|key, _| store.get_record(*key).is_some());
         }
         shadow.seq = store.seq();
         shadow.writable = store

@@ -149,7 +149,7 @@ impl ModelStore {
     }
 
     /// Every record, in key order.
-    pub fn records(&self) -> impl Iterator<Item = &StoredRecord> {
+    pub fn records(&self) -> impl ExactSizeIterator<Item = &StoredRecord> {
         self.records.values()
     }
 

@@ -112,13 +112,13 @@ impl World {
                 .is_some_and(|version| *version > last.version);
             if here.map(|here| here.hash) != Some(last.hash) && !written_over {
                 self.truth.arrived.remove(&(key, last.hash));
-                // So is what it was written over.
+                // Nor does what it was written over, in its place.
                 let known = here.map(|here| (here.epoch, here.revision));
                 let writes = self.truth.writes.iter().filter(|write| write.key == key);
                 for write in
                     writes.filter(|write| Some((write.version.epoch, write.version.revision)) > known)
                 {
-                    self.truth.arrived.remove(&(key, write.hash));
+                    self.truth.gone.insert((key, write.hash));
                 }
             }
         }
