@@ -36,6 +36,7 @@ const MIGRATIONS: &[&[&str]] = &[
     repair::SCHEMA,
     later_life::SCHEMA,
     recovery::BACKUP_HEAD_SAYS_NOTHING,
+    later_life::DIFFERS_AT_ONCE,
 ];
 
 /// What a database holds.

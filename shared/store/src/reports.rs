@@ -16,6 +16,7 @@ impl Store {
                 let concerned = tx.has_moves_here().await?
                     || tx.has_reports().await?
                     || recovery.is_some()
+                    || tx.recovered().await?.is_some()
                     || tx.is_giving_back().await?;
                 Ok((tx.push_channels().await?, concerned))
             })

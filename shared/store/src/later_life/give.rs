@@ -7,10 +7,9 @@ use supplysync_model::{Channel, Fault, Incarnation, Kind, RecordKey, Seq, SiteRe
 use supplysync_sync_core::{Ack, ChannelAck, Cursor, Direction};
 
 use super::number;
-use crate::cursor::{self, direction_number};
+use crate::cursor;
 use crate::fault::database;
 use crate::held::record_id;
-use crate::projection::raw::by_keys;
 use crate::{Queries, WriteTx};
 
 /// Which records of a channel go up.
@@ -141,17 +140,22 @@ impl WriteTx {
         let (own, given): (Vec<&'a ChannelAck>, Vec<&'a ChannelAck>) =
             acked.partition(|acked| acked.channel.store().is_some_and(|store| mine.contains(&store)));
         let refused = self.channels_of_refused(ack).await?;
-        let sql = "INSERT INTO given_back (channel, seq, differs) VALUES ($1, $2, $3) ON CONFLICT (channel) \
-                   DO UPDATE SET seq = excluded.seq, differs = given_back.differs OR excluded.differs";
+        let mut differing = Vec::new();
+        let sql = "INSERT INTO given_back (channel, seq) VALUES ($1, $2) ON CONFLICT (channel) \
+                   DO UPDATE SET seq = excluded.seq";
         for acked in given {
             let Cursor::Following { seq } = acked.cursor else {
                 continue;
             };
             let number = self.number_channel(acked.channel).await?;
-            let differs = acked.channel.store().is_some() && refused.contains(&number);
-            let values = vec![number.into(), (seq as i64).into(), differs.into()];
+            let values = vec![number.into(), (seq as i64).into()];
             self.conn().execute(sql, values).await?;
+            if refused.contains(&number) {
+                differing.extend(acked.channel.store().map(|_| acked.channel));
+            }
         }
+        // A copy of which something was refused is loaded afresh, also if the word that all is given back gets lost.
+        self.forget_cursors(SyncId::PRIMARY, &differing).await?;
         Ok(own)
     }
 
@@ -187,7 +191,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// The primary has noted that everything is given back. A copy of which something was refused is loaded afresh.
+    /// The primary has noted that everything is given back.
     pub(crate) async fn given_back_noted(&mut self, life: Incarnation) -> Result<(), Fault> {
         let Some(met) = self.met_life().await?.filter(|met| met.life == life) else {
             return Ok(());
@@ -197,21 +201,7 @@ impl WriteTx {
         }
         self.conn()
             .execute("UPDATE met_life SET given_back = TRUE WHERE id = 1", vec![])
-            .await?;
-        let sql = "SELECT channel FROM given_back WHERE differs ORDER BY channel LIMIT 1000000";
-        let rows = self.conn().rows(sql, vec![]).await?;
-        let numbers = rows
-            .iter()
-            .map(|row| Ok(row.try_get_by_index::<i32>(0).map_err(database)?.into()));
-        let numbers = numbers.collect::<Result<Vec<_>, Fault>>()?;
-        let head = format!(
-            "DELETE FROM cursor WHERE peer = {} AND direction = {} AND channel IN ",
-            SyncId::PRIMARY,
-            direction_number(Direction::Pull)
-        );
-        for (sql, values) in by_keys(self.conn().backend(), &head, numbers) {
-            self.conn().execute(sql, values).await?;
-        }
-        Ok(())
+            .await
+            .map(drop)
     }
 }

@@ -48,6 +48,9 @@ pub(crate) const SCHEMA: &[&str] = &[
     "CREATE TABLE refused_work (kind INTEGER NOT NULL, id BLOB NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (kind, id))",
 ];
 
+/// That a copy differs from what the primary kept is acted on as soon as it is heard.
+pub(crate) const DIFFERS_AT_ONCE: &[&str] = &["ALTER TABLE given_back DROP COLUMN differs"];
+
 /// The life of the primary's database, where it is not the first (primary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaterLife {

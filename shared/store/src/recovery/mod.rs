@@ -124,13 +124,22 @@ impl Queries {
         Ok(self.recovery().await?.filter(Recovery::holds_back))
     }
 
-    /// The life of this database that has taken back everything, if the primary is still to be told.
+    /// The life of this database that has taken back everything, if the primary is still to be told; and again if a backup
+    /// of it, made in between, serves this site its own stores.
     pub(crate) async fn recovered(&self) -> Result<Option<Incarnation>, Fault> {
-        let done = self
-            .recovery()
-            .await?
-            .filter(|recovery| recovery.step == RecoveryStep::Done);
-        Ok(done.and(self.head.incarnation))
+        let tells = match self.recovery().await? {
+            Some(recovery) => recovery.step == RecoveryStep::Done,
+            None => self.met_life().await?.is_some() && self.is_served_its_own().await?,
+        };
+        Ok(self.head.incarnation.filter(|_| tells))
+    }
+
+    async fn is_served_its_own(&self) -> Result<bool, Fault> {
+        let own = self.stores_of_site(self.sync_id()).await?;
+        let known = self.cursors_with(SyncId::PRIMARY, Direction::Pull).await?;
+        Ok(known
+            .iter()
+            .any(|row| row.channel.store().is_some_and(|store| own.contains(&store))))
     }
 
     async fn own_assignments(&self) -> Result<BTreeMap<StoreId, Assignment>, Fault> {

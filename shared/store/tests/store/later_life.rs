@@ -1,12 +1,12 @@
 //! The primary's database is lost and an older one put back: its sites give back what it lacks, and then everything goes on.
 
-use supplysync_model::{Kind, Reason, ReportSubject, SiteReport, SyncId};
+use supplysync_model::{Channel, Kind, Reason, ReportSubject, SiteReport, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::Store;
-use supplysync_sync_core::LineageVerdict;
+use supplysync_sync_core::{Ack, ChannelAck, Cursor, Direction, LineageVerdict, PageRequest, Refusal};
 
 use crate::database::Database;
-use crate::link::{ALL, SESSION, World, pull, push};
+use crate::link::{ALL, SESSION, World, applied, pull, push};
 use crate::records::Records;
 use crate::sample::{SECOND, history_channel, key, line, network, receipt, site, stock_channel, unit};
 
@@ -14,6 +14,8 @@ crate::on_every_database! {
     what_the_primary_lost_is_given_back;
     nothing_is_written_or_moved_before_that;
     a_primary_put_back_by_other_means_is_loaded_afresh;
+    a_copy_of_which_something_is_refused_is_loaded_afresh_though_a_word_is_lost;
+    who_is_served_its_own_stores_again_says_that_it_has_them;
 }
 
 /// A network in step, and the primary's database as a backup of before the stores' first work has it.
@@ -81,6 +83,19 @@ async fn meets_again(primary: &Store, satellite: &Store) {
         )
         .await
         .unwrap();
+}
+
+/// A channel is sent to a site from its beginning.
+async fn is_sent(primary: &Store, satellite: &Store, channel: Channel) {
+    let request = PageRequest {
+        direction: Direction::Pull,
+        channels: vec![(channel, None)],
+        max_records: ALL,
+        max_bytes: 1 << 20,
+    };
+    let page = primary.page(request).await.unwrap();
+    let request = applied(Direction::Pull, SyncId::PRIMARY, page, None);
+    satellite.apply(request).await.unwrap();
 }
 
 async fn what_the_primary_lost_is_given_back(bed: impl Database<Records = Store>) {
@@ -157,4 +172,63 @@ async fn a_primary_put_back_by_other_means_is_loaded_afresh(bed: impl Database<R
         assert!(satellite.record(key(Kind::UNIT, 91)).await.is_some());
     }
     assert_eq!(primary.sync_id(), SyncId::PRIMARY);
+}
+
+async fn a_copy_of_which_something_is_refused_is_loaded_afresh_though_a_word_is_lost(
+    bed: impl Database<Records = Store>,
+) {
+    let (world, primary) = lost(&bed).await;
+    primary.begin_later_life(true).await.unwrap();
+    let third = &world.third;
+    let hello = third.hello_state().await.unwrap().hello(1, "test");
+    let state = primary.open_peer(&hello).await.unwrap();
+    let life = state.life.unwrap();
+    third.meet_life(life, state.cursors, state.stands).await.unwrap();
+    let copy = stock_channel(SECOND);
+    is_sent(&world.primary, third, copy).await;
+    let stands = async || {
+        let pulled = third.pulled_to().await;
+        pulled.iter().any(|(channel, _)| *channel == copy)
+    };
+    assert!(stands().await);
+    let head = Records::head(third).await;
+    let acked = ChannelAck {
+        channel: copy,
+        cursor: Cursor::Following { seq: head.seq },
+        digest: None,
+        quarantined: 1,
+        held: 0,
+    };
+    let refused = Refusal {
+        key: key(Kind::STOCK_LINE, 500),
+        reason: Reason::NOT_OWNER,
+    };
+    let ack = Ack {
+        number: 1,
+        channels: vec![acked],
+        refused: vec![refused],
+        head: Records::head(&primary).await,
+    };
+    third.acknowledge(SyncId::PRIMARY, None, &ack).await.unwrap();
+    assert!(!stands().await);
+}
+
+async fn who_is_served_its_own_stores_again_says_that_it_has_them(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    primary.begin_later_life(true).await.unwrap();
+    let second = &world.second;
+    let says = async || {
+        let read = second.read_reports(Vec::new()).await.unwrap();
+        let told = read.reports.into_iter();
+        told.filter(|report| matches!(report, SiteReport::Recovered(_)))
+            .count()
+    };
+    gives_back(&primary, second).await;
+    assert_eq!(says().await, 0);
+    // The backup is of when this site took its stores back.
+    let own = stock_channel(SECOND);
+    is_sent(&primary, second, own).await;
+    assert_eq!(says().await, 1);
+    second.forget(vec![own]).await;
+    assert_eq!(says().await, 0);
 }

@@ -9,7 +9,7 @@ use crate::simulator::world::{Observation, World};
 const NAME: &str = "invariant_p6_readable";
 
 /// No record is held that is not what its owner wrote; only what is damaged is refused as such; no site begins to write
-/// a store of which it can't read every record.
+/// a store that was handed over to it before it can read every record.
 pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
     match seen {
         Observation::Committed(id) => {
@@ -25,7 +25,9 @@ pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
             }
             let known = world.truth.shadows.get(*id).map(|shadow| &shadow.writable);
             let unread = |store_id: &&supplysync_model::StoreId| {
-                store.accepts(**store_id).is_some_and(|epoch| {
+                let given = store.assignment(**store_id);
+                let given = given.is_some_and(|assignment| assignment.hand_over.is_some());
+                store.accepts(**store_id).filter(|_| given).is_some_and(|epoch| {
                     let begins = known.is_none_or(|known| !known.contains(&(**store_id, epoch)));
                     begins && store.parked_of_store(**store_id) > 0
                 })

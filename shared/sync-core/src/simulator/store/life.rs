@@ -1,6 +1,6 @@
 //! A later life of the primary's database: what it has lost is given back by its sites. Both ends of that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use supplysync_model::{
     Assignment, Channel, Checkpoint, Epoch, Fault, FaultCode, Incarnation, Kind, Reason, RecordHash,
@@ -39,8 +39,6 @@ pub(super) struct Met {
     given_back: bool,
     /// How far what came from others is given back: what the primary acknowledged of this site's own work is another thing.
     given: BTreeMap<Channel, Cursor>,
-    /// Copies of which something was refused when it was given back: they are loaded afresh.
-    differing: BTreeSet<Channel>,
 }
 
 impl ModelStore {
@@ -306,7 +304,6 @@ impl ModelStore {
                 gathering: true,
                 given_back: false,
                 given: BTreeMap::new(),
-                differing: BTreeSet::new(),
             })
         });
         if is_news {
@@ -399,6 +396,11 @@ impl ModelStore {
         life.is_some_and(|life| assignment.epoch.incarnation < life)
     }
 
+    /// Whether the primary's database was put back since this one was made.
+    pub(super) fn has_met_a_life(&self) -> bool {
+        self.met.is_some()
+    }
+
     /// Whether the work of stores must wait until the primary has back what it lost.
     pub(super) fn waits_for_gathering(&self) -> bool {
         self.met.as_ref().is_some_and(|met| met.gathering)
@@ -471,8 +473,9 @@ impl ModelStore {
         let mut refused = refused
             .iter()
             .filter_map(|refusal| self.records.get(&refusal.key));
+        // A copy of which something was refused is loaded afresh, also if the word that all is given back gets lost.
         if channel.store().is_some() && refused.any(|held| held.record.channel == channel) {
-            met.differing.insert(channel);
+            self.cursors.remove(&(SyncId::PRIMARY, channel, Direction::Pull));
         }
         true
     }
@@ -481,9 +484,6 @@ impl ModelStore {
     pub(super) fn given_back_noted(&mut self, life: Incarnation) {
         if let Some(met) = self.met.as_mut().filter(|met| met.life == life) {
             met.given_back = true;
-            for channel in std::mem::take(&mut met.differing) {
-                self.cursors.remove(&(SyncId::PRIMARY, channel, Direction::Pull));
-            }
         }
     }
 }

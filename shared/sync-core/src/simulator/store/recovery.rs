@@ -291,11 +291,19 @@ impl ModelStore {
         }
     }
 
-    /// The life that has taken back everything, if the primary is still to be told.
+    /// The life that has taken back everything, if the primary is still to be told; and again if a backup of it, made in
+    /// between, serves this site its own stores.
     pub(super) fn recovered(&self) -> Option<Incarnation> {
-        self.recovery
-            .filter(|recovery| recovery.step == RecoveryStep::Done)
-            .and(self.incarnation)
+        let told = match self.recovery {
+            Some(recovery) => recovery.step != RecoveryStep::Done,
+            None => !(self.has_met_a_life() && self.is_served_its_own()),
+        };
+        self.incarnation.filter(|_| !told)
+    }
+
+    fn is_served_its_own(&self) -> bool {
+        let mut own = self.own_channels().into_iter();
+        own.any(|channel| self.cursor(SyncId::PRIMARY, channel, Direction::Pull).is_some())
     }
 }
 
