@@ -72,7 +72,7 @@ where
     let mut with_password = sources;
     let url = format!("postgres://sync:{PASSWORD}@db/sync");
     with_password.environment.push((URL_VARIABLE.to_owned(), url));
-    if !text.contains(PASSWORD) {
+    if !is_in(text) {
         hides(&load::<T>(&with_password));
     }
     match loaded {
@@ -93,7 +93,12 @@ fn stands_in_its_place(text: &str) -> bool {
     let (file, settings) = text.split_once('\0').unwrap_or((text, ""));
     let in_lines = file.matches(PASSWORD).count() == file.matches(WITH_PASSWORD).count();
     let in_texts = file.contains("\"\"\"") || file.contains("'''");
-    in_lines && !in_texts && !settings.contains(PASSWORD)
+    in_lines && !in_texts && !is_in(settings)
+}
+
+/// Names of variables are told in small letters.
+fn is_in(text: &str) -> bool {
+    text.to_lowercase().contains(PASSWORD)
 }
 
 fn hides<T: Debug>(loaded: &Result<Loaded<T>, Fault>) {

@@ -21,6 +21,8 @@ const FOUND: &[(&str, &[u8])] = &[
         "join_token",
         b"\x01\0\x07authority-of-thirty-two-bytes---eight---secret-of-thirty-two-bytes------\x01a\0",
     ),
+    // A variable's name that would hold a password, but for its capital letter.
+    ("configuration", b"\x01[sync]\0SYNC__ENROpen sesame 4711=true"),
     // The line that is no TOML was shown, with the password in it.
     (
         "configuration",

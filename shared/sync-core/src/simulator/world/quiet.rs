@@ -127,8 +127,12 @@ impl World {
                 .store
                 .cursor(there.site, served.channel, here.store.receives());
             let known = there.store.cursor(here.site, served.channel, there.store.sends());
+            let judged = here
+                .store
+                .is_judged(served.channel, there.site, here.store.receives());
             row.is_some_and(|row| {
                 row.caught_up
+                    && (row.compared.is_some() || !judged)
                     && invariant::is_passed(&there.store, served.channel, row.cursor)
                     && known.is_some_and(|known| known.cursor == row.cursor)
             })
