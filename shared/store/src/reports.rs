@@ -18,13 +18,16 @@ impl Store {
                     || recovery.is_some()
                     || tx.recovered().await?.is_some()
                     || tx.is_giving_back().await?;
-                Ok((tx.push_channels().await?, concerned))
+                // Of a primary that was put back own stores may come once more.
+                let open = tx.met_life().await?.is_some();
+                Ok((tx.push_channels().await?, concerned, open))
             })
         });
-        let (push, concerned) = read.await?;
+        let (push, concerned, open) = read.await?;
         if !concerned && noted.is_empty() {
             return Ok(ReportsRead {
                 push,
+                open,
                 ..ReportsRead::default()
             });
         }
@@ -43,7 +46,7 @@ impl Store {
                     });
                 }
                 let mut read = tx.read_moves().await?;
-                read.open |= tx.is_giving_back().await?;
+                read.open |= open;
                 read.reports.extend(given_back);
                 read.reports
                     .extend(tx.recovered().await?.map(SiteReport::Recovered));

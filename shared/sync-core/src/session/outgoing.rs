@@ -12,8 +12,18 @@ use super::exchange::Ops;
 struct Route {
     channel: Channel,
     cursor: Option<Cursor>,
+    /// The hand-over that the cursor is at, while nothing was sent from there.
+    begins: Option<Seq>,
     /// The digest, and the owner's proof, of the last closing part sent; `None` after a part that does not close.
     told: Option<Closing>,
+}
+
+impl Route {
+    /// Whether it begins where it may: the store may have been handed on since.
+    fn is_valid(&self, starts: &BTreeMap<Channel, Seq>) -> bool {
+        self.begins
+            .is_none_or(|begins| starts.get(&self.channel) == Some(&begins))
+    }
 }
 
 type Closing = (Option<Digest>, Option<Seq>);
@@ -96,6 +106,7 @@ impl Outgoing {
             .copied()
             .eq(self.routes.iter().map(|route| route.channel))
             && self.routed
+            && self.routes.iter().all(|route| route.is_valid(starts))
         {
             return false;
         }
@@ -105,13 +116,9 @@ impl Outgoing {
             .map(|route| (route.channel, route))
             .collect();
         for channel in channels {
-            let route = match before.remove(&channel) {
+            let route = match before.remove(&channel).filter(|route| route.is_valid(starts)) {
                 Some(kept) => kept,
-                None => Route {
-                    channel,
-                    cursor: self.first_cursor(channel, starts.get(&channel).copied()),
-                    told: None,
-                },
+                None => self.new_route(channel, starts.get(&channel).copied()),
             };
             self.routes.push(route);
         }
@@ -133,18 +140,27 @@ impl Outgoing {
         true
     }
 
-    fn first_cursor(&mut self, channel: Channel, start: Option<Seq>) -> Option<Cursor> {
+    fn new_route(&mut self, channel: Channel, start: Option<Seq>) -> Route {
         let rested = self.resting.remove(&channel);
-        match self.direction {
+        let begins = match (self.direction, rested) {
+            (Direction::Pull, None) => start.filter(|start| self.is_news(channel, *start)),
+            _ => None,
+        };
+        let cursor = match self.direction {
             Direction::Push => Some(rested.unwrap_or(Cursor::START)),
-            Direction::Pull => rested.or_else(|| self.handed_over(channel, start?)),
+            Direction::Pull => rested.or(begins.map(|seq| Cursor::Following { seq })),
+        };
+        Route {
+            channel,
+            cursor,
+            begins,
+            told: None,
         }
     }
 
-    fn handed_over(&mut self, channel: Channel, start: Seq) -> Option<Cursor> {
+    fn is_news(&mut self, channel: Channel, start: Seq) -> bool {
         let looked_at = self.starts.insert(channel, start);
-        let is_news = start >= self.heard && looked_at.is_none_or(|before| before < start);
-        is_news.then_some(Cursor::Following { seq: start })
+        start >= self.heard && looked_at.is_none_or(|before| before < start)
     }
 
     /// Closes every channel once more: a site that has taken back its stores compares what became a copy meanwhile, and did not
@@ -290,6 +306,7 @@ impl Outgoing {
                 continue;
             }
             route.cursor = Some(part.through);
+            route.begins = None;
             route.told = part.caught_up.then_some(closing);
             news.push(part);
         }

@@ -298,6 +298,22 @@ fn a_copy_begins_at_a_hand_over_that_the_site_hears_of_in_this_session_and_once(
 }
 
 #[test]
+fn a_copy_does_not_begin_at_a_hand_over_after_which_the_store_was_handed_on() {
+    let mut outgoing = Outgoing::new(Direction::Pull, limits(), &[]);
+    let first = [(stock(2), 12)].into_iter().collect();
+    assert!(outgoing.route_from(&[stock(2)], &first));
+    assert!(!outgoing.route_from(&[stock(2)], &first));
+    assert!(outgoing.route_from(&[stock(2)], &std::collections::BTreeMap::new()));
+    let mut effects = Vec::<Effect<PrimaryMessage>>::new();
+    outgoing.poll(&mut Ops::default(), &mut effects);
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::ReadPage(_, request) => Some(request.channels[0].1),
+        _ => None,
+    });
+    assert_eq!(asked, Some(None));
+}
+
+#[test]
 fn a_copy_granted_again_is_loaded_from_nothing() {
     let (mut machine, effects) = ready_primary();
     let settings = |channels: &[Channel]| Input::SettingsChanged {

@@ -301,7 +301,8 @@ impl ModelStore {
         }
         let mut read = ReportsRead {
             push: self.push_channels(),
-            open: self.is_giving_back(),
+            // Of a primary that was put back own stores may come once more.
+            open: self.has_met_a_life(),
             ..ReportsRead::default()
         };
         read.reports.extend(self.report_given_back());
