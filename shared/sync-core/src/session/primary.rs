@@ -404,9 +404,9 @@ impl Session {
         if before != after && !exchange.said_bye() {
             // The satellite hears of it before anything comes in a new channel.
             effects.push(Effect::Send(PrimaryMessage::Serve(serve.clone())));
-            if self.is_given_back {
-                exchange.outgoing.route_from(&channels(&serve), &starts(&serve));
-            }
+        }
+        if self.is_given_back && !exchange.said_bye() {
+            exchange.outgoing.route_from(&channels(&serve), &starts(&serve));
         }
         *told = serve;
     }
