@@ -46,9 +46,20 @@ async fn many_sites() -> Outcome<()> {
         started.elapsed().as_secs_f32()
     );
 
+    let services = [
+        "primary-1",
+        "primary-2",
+        "north",
+        "east",
+        "lake",
+        "postgres",
+        "balancer",
+    ];
+    stack.tell_memory("at rest", &services).await?;
     shops::open(&network).await?;
     shops::trade(&network, &["north", "east", "lake"]).await?;
     network.prove(CONVERGES).await?;
+    stack.tell_memory("after the main job", &services).await?;
 
     // A clinic's link is cut: it goes on, and so do the others.
     stack.cut("north").await?;
@@ -106,17 +117,7 @@ async fn many_sites() -> Outcome<()> {
         .is_confined(&["primary-1", "primary-2", "north", "east", "lake"])
         .await?;
     stack.tells_no_secret(&["north", "primary-1"]).await?;
-    stack
-        .tell_memory(&[
-            "primary-1",
-            "primary-2",
-            "north",
-            "east",
-            "lake",
-            "postgres",
-            "balancer",
-        ])
-        .await?;
+    stack.tell_memory("in the end", &services).await?;
     stack.down().await
 }
 
@@ -129,9 +130,13 @@ async fn one_clinic() -> Outcome<()> {
         "compose.small.yaml: in step {:.1} s after `up`",
         started.elapsed().as_secs_f32()
     );
+    stack.tell_memory("at rest", &["primary", "clinic"]).await?;
     shops::open(&network).await?;
     shops::trade(&network, &["clinic"]).await?;
     network.prove(CONVERGES).await?;
+    stack
+        .tell_memory("after the main job", &["primary", "clinic"])
+        .await?;
 
     // The clinic's machine starts while there is no primary to be asked: its users are served.
     stack
@@ -146,6 +151,5 @@ async fn one_clinic() -> Outcome<()> {
     assert_eq!(network.joined().await?, 1, "the clinic has joined once");
     stack.is_confined(&["primary", "clinic"]).await?;
     stack.tells_no_secret(&["clinic", "primary"]).await?;
-    stack.tell_memory(&["primary", "clinic"]).await?;
     stack.down().await
 }

@@ -191,16 +191,23 @@ impl Stack {
         Ok(())
     }
 
-    /// Says what each takes of memory.
-    pub async fn tell_memory(&self, services: &[&str]) -> Outcome<()> {
+    /// Says what each takes of memory, and took at the most since this was asked before.
+    pub async fn tell_memory(&self, when: &str, services: &[&str]) -> Outcome<()> {
+        println!("resident memory {when}:");
         for service in services {
             let container = self.container(service).await?;
             let id = self
                 .engine(&["inspect", "-f", "{{.State.Pid}}", &container])
                 .await?;
-            let status = fs::read_to_string(format!("/proc/{}/status", id.trim())).unwrap_or_default();
-            let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-            println!("  {service}: {} resident", resident.unwrap_or("?").trim());
+            let process = format!("/proc/{}", id.trim());
+            let status = fs::read_to_string(format!("{process}/status")).unwrap_or_default();
+            let of = |what: &str| {
+                let found = status.lines().find_map(|line| line.strip_prefix(what));
+                found.unwrap_or("?").trim().to_owned()
+            };
+            println!("  {service}: {}, at the most {}", of("VmRSS:"), of("VmHWM:"));
+            // Sets the most back to what it is now; without the right to, it stays that since the start.
+            let _ = fs::write(format!("{process}/clear_refs"), "5");
         }
         Ok(())
     }

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use crate::{Outcome, run};
 
 /// How long making a database may take.
@@ -22,13 +20,15 @@ pub struct TestDatabase {
     server: String,
     name: String,
     url: String,
+    /// Dropped already.
+    gone: bool,
 }
 
 impl TestDatabase {
     /// Makes an empty one; `server` is the URL of any database there.
     pub async fn create(server: &str) -> Outcome<TestDatabase> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("supplysync_fault_{}_{number}", std::process::id());
+        let name = format!("supplysync_test_{}_{number}", std::process::id());
         let (base, _) = server
             .rsplit_once('/')
             .ok_or_else(|| format!("{server:?} names no database"))?;
@@ -36,6 +36,7 @@ impl TestDatabase {
             server: server.to_owned(),
             url: format!("{base}/{name}"),
             name,
+            gone: false,
         };
         database.make().await?;
         Ok(database)
@@ -53,16 +54,39 @@ impl TestDatabase {
     }
 
     /// Drops it, whoever is connected still.
-    pub async fn drop(self) -> Outcome<()> {
-        self.say(&format!("DROP DATABASE {} WITH (FORCE)", self.name))
-            .await
+    pub async fn drop(mut self) -> Outcome<()> {
+        self.gone = true;
+        self.say(&self.farewell()).await
+    }
+
+    fn farewell(&self) -> String {
+        format!("DROP DATABASE {} WITH (FORCE)", self.name)
     }
 
     async fn say(&self, statement: &str) -> Outcome<()> {
-        let mut psql = Command::new(psql()?);
+        run(self.telling(statement)?.into(), LIMIT)
+            .await?
+            .success()
+            .map(drop)
+    }
+
+    fn telling(&self, statement: &str) -> Outcome<std::process::Command> {
+        let mut psql = std::process::Command::new(psql()?);
         psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
         psql.args(["--command", statement, &self.server]);
-        run(psql, LIMIT).await?.success().map(drop)
+        Ok(psql)
+    }
+}
+
+/// A test that failed leaves nothing behind either.
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if self.gone {
+            return;
+        }
+        if let Ok(mut psql) = self.telling(&self.farewell()) {
+            let _ = psql.status();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use supplysync_tests::{Binaries, Finished, Network, Site, run};
+use supplysync_tests::{Binaries, Finished, Network, Site, TestDatabase, run};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -10,6 +10,9 @@ use tokio::time::Duration;
 
 /// Longer than any command may take, on a busy machine too.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
+/// `postgres`: the primary's database is on the server that `SUPPLYSYNC_TEST_POSTGRES` names, in a database of its own.
+const PRIMARY: &str = "SUPPLYSYNC_TEST_PRIMARY";
 
 /// Networks at one time: each is several servers, and the machine may be small.
 const TOGETHER: usize = 2;
@@ -22,6 +25,7 @@ pub struct World {
     pub network: Network,
     /// Its folder; after the network, so that the processes are gone before their files.
     pub folder: TempDir,
+    _database: Option<TestDatabase>,
     _turn: SemaphorePermit<'static>,
 }
 
@@ -31,16 +35,38 @@ impl World {
         World::of(Binaries::beside_this_program().unwrap()).await
     }
 
+    /// The same on SQLite whatever is asked for: the test is about the file.
+    pub async fn with_primary_on_a_file() -> World {
+        World::begin(Binaries::beside_this_program().unwrap(), None).await
+    }
+
     /// The same with programs of the caller's choice.
     pub async fn of(binaries: Binaries) -> World {
+        let database = match std::env::var(PRIMARY).as_deref() {
+            Ok("postgres") => {
+                let server = std::env::var("SUPPLYSYNC_TEST_POSTGRES").expect("no PostgreSQL is named");
+                Some(TestDatabase::create(&server).await.unwrap())
+            }
+            Ok(other) => panic!("{PRIMARY} is {other:?}: leave it out, or write postgres"),
+            Err(_) => None,
+        };
+        World::begin(binaries, database).await
+    }
+
+    async fn begin(binaries: Binaries, database: Option<TestDatabase>) -> World {
         let turn = turn().await;
         let folder = tempfile::tempdir().unwrap();
-        let network = Network::start(binaries, folder.path(), "Head office")
+        let settings: Vec<_> = database
+            .iter()
+            .map(|database| ("SUPPLYSYNC_DATABASE__URL", database.url()))
+            .collect();
+        let network = Network::start_with(binaries, folder.path(), "Head office", &settings)
             .await
             .unwrap();
         World {
             network,
             folder,
+            _database: database,
             _turn: turn,
         }
     }

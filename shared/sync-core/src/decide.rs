@@ -116,9 +116,11 @@ pub fn decide_give_back(
         return Verdict::Quarantine(Reason::STORE_NOT_ACTIVE_HERE);
     }
     // Once all has been said anew, the primary takes nothing into its own stores any more; and into those of a site what that
-    // had before then, unless the store has moved since.
+    // had before then, unless the store has moved since. What it neither brings nor wrote it may not have: in the lost life
+    // the store may have been elsewhere.
     let renewed = assignment.epoch.incarnation >= giving.life;
-    let closed = renewed && (assignment.site.is_primary() || assignment.hand_over.is_some());
+    let had = [from, incoming.origin_site].contains(&assignment.site);
+    let closed = renewed && (assignment.site.is_primary() || assignment.hand_over.is_some() || !had);
     match latest(existing, incoming, giving) {
         Verdict::Apply if closed || incoming.epoch > assignment.epoch => {
             Verdict::Quarantine(Reason::STALE_EPOCH)

@@ -14,6 +14,9 @@ pub struct MoveFacts {
     pub released: Option<StoreTotals>,
     /// What the new site reported last that it holds.
     pub held: Option<StoreTotals>,
+    /// Whether the new site has acknowledged all of the store's channels to their last change: totals can be what they
+    /// were before, once a record came and was deleted.
+    pub caught_up: bool,
     /// Whether the old site is skipped.
     pub forced: bool,
     /// Changes of the store in open quarantine at the primary.
@@ -127,7 +130,7 @@ pub fn judge_move(
             return Err(MoveWait::Quarantine);
         }
     }
-    if facts.held != Some(facts.totals) {
+    if facts.held != Some(facts.totals) || !facts.caught_up {
         return Err(MoveWait::NewSite);
     }
     let before = draining.epoch;

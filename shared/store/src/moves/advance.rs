@@ -126,15 +126,33 @@ impl Queries {
             true => (self.parked_of_store(open.store).await? == 0).then_some(totals),
             false => open.held,
         };
+        let caught_up = to.is_primary() || self.has_all(to, open.store).await?;
         let facts = MoveFacts {
             totals,
             released: open.released,
             held,
+            caught_up,
             forced: open.forced,
             quarantined: self.quarantined_of_store(open.store).await?,
         };
         let incarnation = self.head.incarnation.map_or(0, |life| life.counter);
         Ok(judge_move(draining, &facts, incarnation, self.head.seq))
+    }
+
+    /// Whether a site has acknowledged everything of a store that is here.
+    async fn has_all(&self, site: SyncId, store: StoreId) -> Result<bool, Fault> {
+        let sql = format!(
+            "SELECT COUNT(*) FROM cursor u JOIN channel c ON c.number = u.channel \
+             WHERE u.peer = $1 AND u.direction = {} AND u.state = 1 AND c.name IN ($2, $3) \
+             AND NOT EXISTS (SELECT 1 FROM record r WHERE r.channel = u.channel AND r.seq > u.seq)",
+            direction_number(Direction::Pull)
+        );
+        let channels = Channel::of_store(store);
+        let [stock, history] = channels.map(|channel| channel.to_string());
+        let values = vec![i32::from(site.get()).into(), stock.into(), history.into()];
+        let row = self.conn().row(sql, values).await?;
+        let count = row.map(|row| row.try_get_by_index::<i64>(0).map_err(database));
+        Ok(count.transpose()?.unwrap_or(0) as usize == channels.len())
     }
 
     /// Changes of a store in open quarantine here.

@@ -42,11 +42,13 @@ impl WriteTx {
         Ok(draining)
     }
 
-    /// Advances moves if this site is what one of them waits for; cheap when it is not.
-    pub(crate) async fn advance_loads_of(&mut self, site: SyncId) -> Result<(), Fault> {
-        match self.loading_to(site).await?.is_empty() {
-            true => Ok(()),
-            false => self.advance_moves().await,
+    /// Advances moves if one of them goes to this site, which has acknowledged something; cheap when none does.
+    pub(crate) async fn advance_moves_to(&mut self, site: SyncId) -> Result<(), Fault> {
+        let sql = "SELECT 1 FROM store_move WHERE ended_at IS NULL AND to_site = $1 LIMIT 1";
+        let row = self.conn().row(sql, vec![i32::from(site.get()).into()]).await?;
+        match row {
+            Some(_) => self.advance_moves().await,
+            None => Ok(()),
         }
     }
 

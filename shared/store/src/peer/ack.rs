@@ -138,7 +138,7 @@ impl WriteTx {
         cursor::store(self.conn(), peer, self.sending(), self.now(), &progress).await?;
         match self.sending() {
             Direction::Push => self.settle_losses().await?,
-            Direction::Pull => self.advance_loads_of(peer).await?,
+            Direction::Pull => self.advance_moves_to(peer).await?,
         }
         // A later word of the same database may have come before this one.
         match self.peer(peer).await?.checkpoint {

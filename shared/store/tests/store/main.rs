@@ -14,6 +14,7 @@ mod digest;
 mod enrolment;
 mod feed;
 mod full_disk;
+mod hand_over;
 mod later_life;
 mod ledger;
 mod link;

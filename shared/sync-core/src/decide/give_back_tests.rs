@@ -174,6 +174,22 @@ fn what_a_site_wrote_before_its_ownership_was_said_anew_goes_on_until_the_store_
     assert_eq!(after(&moved), Verdict::Quarantine(Reason::STALE_EPOCH));
 }
 
+#[test]
+fn what_another_site_wrote_in_a_store_is_not_taken_from_a_third_once_its_ownership_was_said_anew() {
+    let before = active_on(4, epoch(LOST, 2));
+    let again = active_on(4, epoch(LIFE, 3));
+    let another = line(3, epoch(LOST, 2), 60, 2);
+    let its_own = line(4, epoch(LOST, 2), 60, 2);
+    assert_eq!(taken(None, &another, Some(&before)), Verdict::Apply);
+    assert_eq!(
+        taken(None, &another, Some(&again)),
+        Verdict::Quarantine(Reason::STALE_EPOCH)
+    );
+    assert_eq!(taken(None, &its_own, Some(&again)), Verdict::Apply);
+    let brings = decide_give_back(None, &another, site(4), Some(&again), &giving(true));
+    assert_eq!(brings, Verdict::Apply, "it has it");
+}
+
 proptest! {
     /// In whichever order two versions of the lost life come, the later one stays.
     #[test]

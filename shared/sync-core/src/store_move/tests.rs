@@ -40,6 +40,7 @@ fn ready() -> MoveFacts {
         totals: totals(1),
         released: Some(totals(1)),
         held: Some(totals(1)),
+        caught_up: true,
         forced: false,
         quarantined: 0,
     }
@@ -93,6 +94,13 @@ fn a_store_goes_only_when_all_three_hold_the_same() {
             },
             MoveWait::NewSite,
         ),
+        (
+            MoveFacts {
+                caught_up: false,
+                ..ready()
+            },
+            MoveWait::NewSite,
+        ),
     ];
     for (facts, wait) in cases {
         assert_eq!(judge(facts), Err(wait), "{facts:?}");
@@ -109,6 +117,11 @@ fn force_skips_the_old_site_and_never_the_new_one() {
     };
     assert!(judge(alone).is_ok());
     assert_eq!(judge(MoveFacts { held: None, ..alone }), Err(MoveWait::NewSite));
+    let behind = MoveFacts {
+        caught_up: false,
+        ..alone
+    };
+    assert_eq!(judge(behind), Err(MoveWait::NewSite));
 }
 
 #[test]

@@ -138,6 +138,17 @@ impl ModelStore {
         }
     }
 
+    /// Whether a site has acknowledged everything of a store that is here.
+    fn has_all(&self, site: SyncId, store: StoreId) -> bool {
+        Channel::of_store(store).into_iter().all(|channel| {
+            let row = self.cursor(site, channel, Direction::Pull);
+            match row.map(|row| row.cursor) {
+                Some(Cursor::Following { seq }) => self.feed(channel, seq).next().is_none(),
+                _ => false,
+            }
+        })
+    }
+
     fn quarantined_of(&self, store: StoreId) -> u64 {
         let open = self.quarantine.iter().filter(|kept| kept.open);
         open.filter(|kept| kept.record.channel.store() == Some(store))
@@ -245,6 +256,7 @@ impl ModelStore {
                     true => (self.parked_of_store(store) == 0).then_some(totals),
                     false => row.held,
                 },
+                caught_up: to.is_primary() || self.has_all(to, store),
                 forced: row.forced,
                 quarantined: self.quarantined_of(store),
             };

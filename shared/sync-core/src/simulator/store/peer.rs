@@ -245,7 +245,7 @@ impl ModelStore {
         self.learn_checkpoint(peer, ack.head);
         self.settle_losses();
         let mut hashes = Vec::new();
-        if direction == Direction::Pull && self.moves().any(|(_, row)| row.loading && row.to == peer) {
+        if direction == Direction::Pull && self.moves().any(|(_, row)| row.to == peer) {
             self.advance_moves(&mut hashes)?;
         }
         self.commit(&hashes, moment);

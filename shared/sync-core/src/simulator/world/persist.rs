@@ -39,6 +39,10 @@ impl World {
             // Whoever closed the session threw away what had not begun.
             return;
         }
+        if orphan && at.end == End::Satellite && !self.processes[at.process].sessions.is_empty() {
+            // A satellite finishes what was begun before its next session reads where it stands.
+            return;
+        }
         let rate = self.profile.fail;
         let input = match op_of(&effect) {
             Some(op) if self.chance(rate) => {
