@@ -23,6 +23,8 @@ const FOUND: &[(&str, &[u8])] = &[
     ),
     // A variable's name that would hold a password, but for its capital letter.
     ("configuration", b"\x01[sync]\0SYNC__ENROpen sesame 4711=true"),
+    // A space before a directive of the log, and letters of several bytes.
+    ("configuration", b"\0\0LOG__FILTER=info, \xc3\xa9=\xc3\xa9"),
     // The line that is no TOML was shown, with the password in it.
     (
         "configuration",
