@@ -181,7 +181,7 @@ async fn exit_codes_tell_what_happened() {
 
 #[tokio::test]
 async fn a_row_edited_behind_the_products_back_is_found() {
-    let mut world = World::with_primary().await;
+    let mut world = World::with_primary_on_a_file().await;
     let primary = world.network.primary().client().await.unwrap();
     shelves::import(&primary).await;
     world.network.primary().stop().await.unwrap();

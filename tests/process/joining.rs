@@ -99,7 +99,7 @@ fn files(site: &Site) -> Vec<String> {
 
 #[tokio::test]
 async fn a_satellite_joins_from_nothing_and_comes_in_step() {
-    let mut world = World::with_primary().await;
+    let mut world = World::with_primary_on_a_file().await;
     let token = register(&world.network, 2, "Northern clinic").await;
     let mut satellite = world.network.new_satellite(2, "Northern clinic").unwrap();
     let said = join(&world, &satellite, &token).await.success().unwrap();

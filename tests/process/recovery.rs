@@ -118,7 +118,7 @@ async fn until_state(client: &Client, of: u16, state: supplysync_api::v1::PeerSt
 
 #[tokio::test]
 async fn the_recovery_page_does_what_it_says() {
-    let mut world = World::with_satellite().await;
+    let mut world = World::with_satellite_on_a_file().await;
     let (primary, satellite) = with_stock(&mut world).await;
     let folder = world.folder.path().to_owned();
     let mut page = Page::of(&folder);

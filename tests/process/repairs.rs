@@ -23,7 +23,10 @@ const ARRIVAL: Duration = Duration::from_secs(60);
 
 /// Store `NORTH` is active on satellite 2 and has stock; the primary holds a copy.
 async fn two_sites() -> (World, Client, Client) {
-    let mut world = World::with_satellite().await;
+    trading(World::with_satellite().await).await
+}
+
+async fn trading(mut world: World) -> (World, Client, Client) {
     let primary = world.network.primary().client().await.unwrap();
     let satellite = world.network.satellite(2).unwrap().client().await.unwrap();
     shelves::import(&primary).await;
@@ -166,7 +169,7 @@ async fn what_was_changed_in_a_satellites_copy_is_found_and_comes_again_from_the
 
 #[tokio::test]
 async fn what_was_changed_in_the_primarys_copy_is_found_and_comes_again_from_the_stores_site() {
-    let (mut world, primary, satellite) = two_sites().await;
+    let (mut world, primary, satellite) = trading(World::with_satellite_on_a_file().await).await;
     behind_the_back(
         &database(world.network.primary()),
         &[

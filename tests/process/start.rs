@@ -40,7 +40,7 @@ async fn a_second_program_on_one_database_is_refused() {
 
 #[tokio::test]
 async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
-    let mut world = World::with_primary().await;
+    let mut world = World::with_primary_on_a_file().await;
     let primary = world.network.primary();
     primary.stop().await.unwrap();
     let file = database(primary);
@@ -54,7 +54,7 @@ async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_database_from_a_newer_version_is_refused_and_left_alone() {
-    let mut world = World::with_primary().await;
+    let mut world = World::with_primary_on_a_file().await;
     let primary = world.network.primary();
     primary.stop().await.unwrap();
     let file = database(primary);

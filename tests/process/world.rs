@@ -73,9 +73,17 @@ impl World {
 
     /// A primary and one satellite, number 2, that serve.
     pub async fn with_satellite() -> World {
-        let mut world = World::with_primary().await;
-        world.network.add_satellite(2, "Northern clinic").await.unwrap();
-        world
+        World::with_primary().await.and_satellite().await
+    }
+
+    /// The same, the primary on SQLite whatever is asked for.
+    pub async fn with_satellite_on_a_file() -> World {
+        World::with_primary_on_a_file().await.and_satellite().await
+    }
+
+    async fn and_satellite(mut self) -> World {
+        self.network.add_satellite(2, "Northern clinic").await.unwrap();
+        self
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -10,6 +11,7 @@ use supplysync_model::{Fault, RevokedOperator, SyncId, Timestamp};
 use supplysync_net::Revocations;
 use supplysync_record_codec::RecordBody;
 use supplysync_store::{Notice, Store, WriteTx};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::revoked_file::RevokedFile;
@@ -27,6 +29,8 @@ pub struct ShutOut {
     revocations: Revocations,
     sessions: Sessions,
     file: RevokedFile,
+    /// Held while the database is read and taken in: what was read later is never overtaken by what was read before.
+    turn: Arc<Mutex<()>>,
 }
 
 impl ShutOut {
@@ -42,6 +46,7 @@ impl ShutOut {
             revocations,
             sessions,
             file: RevokedFile::in_folder(folder),
+            turn: Arc::default(),
         };
         let kept = shut_out.file.read()?;
         if !kept.is_empty() {
@@ -64,6 +69,22 @@ impl ShutOut {
     /// Reads the database again: from now on handshakes and calls are judged by it, and sessions of sites that were
     /// revoked since are ended. How many.
     pub async fn refresh(&self) -> Result<usize, Fault> {
+        let _turn = self.turn.lock().await;
+        self.take_in().await
+    }
+
+    /// The same after a change of who is shut out, before any notice of it: what the change returns, and how many sessions
+    /// it has ended here.
+    pub async fn after<T>(
+        &self,
+        change: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<(T, usize), Fault> {
+        let _turn = self.turn.lock().await;
+        let changed = change.await?;
+        Ok((changed, self.take_in().await?))
+    }
+
+    async fn take_in(&self) -> Result<usize, Fault> {
         let read = self
             .store
             .read("revocations", |tx| async move { tx.revocations().await }.boxed());
@@ -146,11 +167,19 @@ mod tests {
             sessions.enter(site, 1, &CancellationToken::new()).unwrap(),
             sessions.enter(other, 2, &CancellationToken::new()).unwrap(),
         );
-        let revoking = first.write("revoke", move |tx| {
-            async move { crate::command::join_token::shut_out(tx, site).await }.boxed()
-        });
-        revoking.await.unwrap();
-        assert_eq!(shut_out.refresh().await.unwrap(), 1);
+        let noticed = shut_out.clone();
+        let revoking = async {
+            let revoking = first.write("revoke", move |tx| {
+                async move { crate::command::join_token::shut_out(tx, site).await }.boxed()
+            });
+            let revoked = revoking.await?;
+            // Whoever hears of the commit waits for the answer to it.
+            let heard = tokio::time::timeout(Duration::from_millis(100), noticed.refresh());
+            assert!(heard.await.is_err());
+            Ok(revoked)
+        };
+        let (_, ended) = shut_out.after(revoking).await.unwrap();
+        assert_eq!(ended, 1);
         assert_eq!(shut_out.refresh().await.unwrap(), 0, "once is enough");
         assert!(place.fence.is_cancelled() && !others.fence.is_cancelled());
         assert_eq!(

@@ -101,9 +101,11 @@ impl Sites {
         let authority = authority(&request);
         let request = request.into_inner();
         let site = one("sync_id", sync_id(request.sync_id))?;
-        let removed = site_change::remove_site(&self.store, site, request.force, authority.clone()).await;
-        let unfinished = self.noted("sites.remove", &authority, removed).await?;
-        let ended = self.shut_out.refresh().await?;
+        let removing = async {
+            let removed = site_change::remove_site(&self.store, site, request.force, authority.clone()).await;
+            self.noted("sites.remove", &authority, removed).await
+        };
+        let (unfinished, ended) = self.shut_out.after(removing).await?;
         tracing::warn!(site = site.get(), ended, "a site was removed");
         Ok(v1::RemoveSiteResponse { unfinished })
     }
@@ -135,9 +137,11 @@ impl Sites {
     async fn revoke(&self, request: Request<v1::RevokeSiteRequest>) -> Result<v1::RevokeSiteResponse, Fault> {
         let authority = authority(&request);
         let site = one("sync_id", sync_id(request.into_inner().sync_id))?;
-        let revoked = join_token::revoke_site(&self.store, site, authority.clone()).await;
-        let revoked_at = self.noted("sites.revoke", &authority, revoked).await?;
-        let ended = self.shut_out.refresh().await?;
+        let revoking = async {
+            let revoked = join_token::revoke_site(&self.store, site, authority.clone()).await;
+            self.noted("sites.revoke", &authority, revoked).await
+        };
+        let (revoked_at, ended) = self.shut_out.after(revoking).await?;
         tracing::warn!(site = site.get(), ended, "a site was shut out");
         Ok(v1::RevokeSiteResponse {
             revoke_time: revoked_at.to_string(),
@@ -158,9 +162,11 @@ impl Sites {
         };
         // A name that no certificate can have is refused.
         PeerIdentity::operator(Role::Viewer, name)?;
-        let revoked = join_token::revoke_operator(&self.store, name.to_owned(), authority.clone()).await;
-        let revoked_at = self.noted("certs.revoke", &authority, revoked).await?;
-        self.shut_out.refresh().await?;
+        let revoking = async {
+            let revoked = join_token::revoke_operator(&self.store, name.to_owned(), authority.clone()).await;
+            self.noted("certs.revoke", &authority, revoked).await
+        };
+        let (revoked_at, _) = self.shut_out.after(revoking).await?;
         tracing::warn!(operator = name, "an operator was shut out");
         Ok(v1::RevokeOperatorResponse {
             name: name.to_owned(),
