@@ -1,4 +1,5 @@
-//! A PostgreSQL of one's own with TLS: a primary that is told to look at who the server is does, and tells nothing to another.
+//! PostgreSQL under the programs: a primary that is told to look at who the server is over TLS does, and tells nothing to
+//! another; a large satellite has its database there, too.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +7,14 @@ use supplysync_model::{Clock as _, SyncId};
 use supplysync_net::Authority;
 use supplysync_net::pem_file::Overwrite;
 use supplysync_runtime::{SystemClock, SystemRandom};
-use supplysync_tests::{Binaries, Network, PostgresServer, Stop};
+use supplysync_tests::{
+    Binaries, Client, Network, PostgresServer, Stop, TestDatabase, eventually, prove_equal,
+};
+use tokio::time::Duration;
 
-use crate::world::{self, refusal, words};
+use crate::joining::{join, operator, register};
+use crate::shelves;
+use crate::world::{self, World, refusal, words};
 
 /// A new authority's certificate; with a certificate and a key that it issued for `localhost`.
 fn issue(folder: &Path, name: &str) -> [PathBuf; 3] {
@@ -77,4 +83,45 @@ async fn over_tls_the_database_must_be_the_one_that_is_meant() {
         let refused = words(&refusal(serve).await);
         assert!(refused.contains(told), "{what}: {refused}");
     }
+}
+
+/// How long anything may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_large_satellite_has_its_database_on_postgresql() {
+    let Ok(server) = std::env::var("SUPPLYSYNC_TEST_POSTGRES") else {
+        // Said by the tests of two primaries.
+        return;
+    };
+    let database = TestDatabase::create(&server).await.unwrap();
+    let mut world = World::with_primary().await;
+    let token = register(&world.network, 2, "Hospital").await;
+    let mut hospital = world.network.new_satellite(2, "Hospital").unwrap();
+    hospital.set("SUPPLYSYNC_DATABASE__URL", database.url());
+    join(&world, &hospital, &token).await.success().unwrap();
+    operator(&world.network, &hospital).await;
+    hospital.start().await.unwrap();
+    let primary = world.network.primary().client().await.unwrap();
+    shelves::import(&primary).await;
+    shelves::assign(&world, &primary, "NORTH", 2).await;
+    let trades = async |hospital: &Client| {
+        eventually("the store to be active at the hospital", ARRIVAL, || async {
+            Ok((hospital.store("NORTH").await?.active_site == 2).then_some(()))
+        })
+        .await
+        .unwrap();
+        let received = shelves::receipt(hospital, "NORTH", "PARA").await;
+        shelves::confirm(hospital, received).await;
+        prove_equal(&primary, hospital, ARRIVAL).await.unwrap();
+    };
+    trades(&hospital.client().await.unwrap()).await;
+    hospital.kill().await.unwrap();
+    hospital.start().await.unwrap();
+    trades(&hospital.client().await.unwrap()).await;
+    let files = std::fs::read_dir(hospital.folder()).unwrap();
+    let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert!(names.all(|name| !name.contains(".db")), "there is a file, too");
+    hospital.stop().await.unwrap();
+    database.drop().await.unwrap();
 }
