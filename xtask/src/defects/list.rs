@@ -76,24 +76,24 @@ pub const DEFECTS: &[Defect] = defects! {
     "a satellite ignores that its lineage is broken": "session/satellite.rs",
         "if verdict == LineageVerdict::Broken {" => "if verdict == LineageVerdict::Broken && self.push.is_empty() {";
     "the primary does not look again after the lease": "session/primary.rs",
-        "if judged != state.checkpoint || !same_cursors {" => "if judged.is_none() && !same_cursors {";
+        "if judged != state.checkpoint\n            || !same_cursors\n" => "if judged.is_none() && !same_cursors\n";
     "a former life of a database is known on": "simulator/store/peer.rs",
         "(peer.checkpoint, peer.recovering) = (begins, true);" => "peer.recovering = true;";
     "a recovering site sends before it has its own back": "simulator/store/peer.rs",
-        "        if self.holds_back() {\n            return Vec::new();\n        }" => "";
+        "if self.holds_back() || self.waits_for_gathering() {" => "if self.waits_for_gathering() {";
     "what the primary may not know stays behind its cursor": "simulator/store/recovery.rs",
         "&& held.seq > self.shared_up_to(held.record.channel)" => "&& held.seq == 0";
     "what was changed apart is dropped in a recovery": "simulator/store/recovery.rs",
         "self.set_aside(ours, here, reason);" => "drop((ours, here, reason));";
     "work of the common past that never arrived is overwritten": "recovery.rs",
         "true if present => Reunited::OursRenewed," => "true if present => Reunited::Theirs,";
-    "work on its way when a store is lost is not sent": "simulator/store/peer.rs",
-        ".chain(self.lost.iter().copied())" => "";
+    "work on its way when a store is lost is not sent": "simulator/store/life.rs",
+        ".chain(lost).collect()" => ".chain(lost.take(0)).collect()";
     "a site says that it stands at a hand-over though it holds something else": "simulator/store/moves.rs",
         "let equal = self.digest(channel) == given.totals.of(channel);" => "let equal = true;";
     "a copy begins at a hand-over that was used before": "session/outgoing.rs",
-        "let is_news = start >= self.heard && looked_at.is_none_or(|before| before < start);"
-        => "let is_news = looked_at.is_none_or(|before| before <= start);";
+        "start >= self.heard && looked_at.is_none_or(|before| before < start)"
+        => "looked_at.is_none_or(|before| before <= start)";
     "a copy that is withdrawn keeps its cursor": "simulator/store/peer.rs",
         "self.cursors.remove(&(SyncId::PRIMARY, *channel, Direction::Pull));" => "let _ = channel;";
     "a page read for other channels is used": "session/outgoing.rs",
@@ -138,3 +138,24 @@ pub const DEFECTS: &[Defect] = defects! {
     "a report is stored without the lease": "simulator/store/moves.rs",
         "        self.check_lease(peer, lease)?;\n        let subject = report.subject();" => "        let subject = report.subject();";
 };
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_each_defect_takes_the_place_of_is_there_once() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let amiss: Vec<_> = DEFECTS
+            .iter()
+            .filter(|defect| {
+                let text = std::fs::read_to_string(root.join(defect.file)).unwrap_or_default();
+                text.matches(defect.right).count() != 1
+            })
+            .map(|defect| defect.name)
+            .collect();
+        assert_eq!(amiss, Vec::<&str>::new());
+    }
+}
