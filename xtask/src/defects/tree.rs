@@ -1,5 +1,6 @@
 //! A copy of the sources in the target folder, in which defects are put and taken out again.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +12,8 @@ use crate::workspace;
 /// The copy.
 pub struct Tree {
     folder: PathBuf,
+    /// Held as long as it is in use: two runs would take out each other's defects.
+    _lock: File,
 }
 
 /// A defect that is taken out when this goes.
@@ -23,7 +26,13 @@ impl Tree {
     /// Copies what is under version control.
     pub fn copy() -> Outcome<Tree> {
         let root = workspace::root();
-        let folder = root.join("target/defects/tree");
+        let all = root.join("target/defects");
+        std::fs::create_dir_all(&all)?;
+        let lock = File::create(all.join("lock"))?;
+        if lock.try_lock().is_err() {
+            return Err("defects are being tried already: let that run end first".into());
+        }
+        let folder = all.join("tree");
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
@@ -38,7 +47,7 @@ impl Tree {
         for file in listed.split_terminator('\0') {
             copy(&root.join(file), &folder.join(file))?;
         }
-        Ok(Tree { folder })
+        Ok(Tree { folder, _lock: lock })
     }
 
     /// Puts a defect in. What it replaces must be there exactly once, or the list is out of date.
