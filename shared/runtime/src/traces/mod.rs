@@ -13,6 +13,7 @@ use opentelemetry_otlp::{RetryPolicy, SpanExporter, WithExportConfig, WithTonicC
 use supplysync_model::{Fault, FaultCode, Reason, RecordHash, SyncId};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::Channel;
 
 use crate::tasks::{OnEnd, Tasks};
 
@@ -27,6 +28,8 @@ const SPANS: &str = "supplysync_trace_spans_total";
 const QUEUE: usize = 4_096;
 /// How long the collector may take for one delivery.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a connection on which nothing is answered is asked whether it lives.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Says what is counted of traces, and begins at 0.
 pub fn describe() {
@@ -77,7 +80,7 @@ impl Traces {
         // One try each: what comes meanwhile waits in the queue, not behind what is lost already.
         let exporter = SpanExporter::builder()
             .with_tonic()
-            .with_endpoint(&*config.endpoint)
+            .with_channel(channel(&config.endpoint)?)
             .with_timeout(PATIENCE)
             .with_retry_policy(RetryPolicy::disabled())
             .build()
@@ -129,7 +132,18 @@ impl Traces {
     }
 }
 
-fn unusable(error: opentelemetry_otlp::ExporterBuildError) -> Fault {
-    let message = format!("traces.endpoint: {error}");
+/// Connects when something is sent, and again after a connection that is dead without a word.
+fn channel(endpoint: &str) -> Result<Channel, Fault> {
+    let endpoint = Channel::from_shared(endpoint.to_owned()).map_err(unusable)?;
+    Ok(endpoint
+        .connect_timeout(PATIENCE)
+        .timeout(PATIENCE)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(PATIENCE)
+        .connect_lazy())
+}
+
+fn unusable(error: impl std::error::Error) -> Fault {
+    let message = format!("the collector of traces can't be used: {error}; correct the section traces");
     Fault::new(FaultCode::InvalidArgument, Reason::CONFIGURATION_INVALID, message)
 }

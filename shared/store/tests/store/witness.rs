@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use supplysync_model::{Kind, RecordHash, RecordId, Seq, SyncId};
-use supplysync_store::{Landed, Store, Witness};
+use supplysync_model::{Fault, Kind, RecordHash, RecordId, Seq, SyncId};
+use supplysync_store::{Landed, OwnChange, Store, Witness};
 use supplysync_sync_core::Direction;
 use tokio::sync::watch;
 
@@ -93,12 +93,18 @@ async fn each_version_is_told_once_with_who_sent_it(bed: impl Database) {
 async fn what_was_not_committed_is_not_told_and_who_is_told_may_choose(bed: impl Database) {
     let primary = bed.site(1).await;
     let heard = listen(&primary, |hash| hash.0[0] < 128);
-    assert!(
-        primary
-            .put(vec![item(10, "paracetamol"), line(50, SECOND, 1)])
-            .await
-            .is_err()
-    );
+    let abandoned = primary.write("write, and think better of it", |tx| {
+        Box::pin(async move {
+            let changes = (10..50).map(|number| OwnChange {
+                body: item(number, "paracetamol"),
+                deleted: false,
+                expected: None,
+            });
+            tx.put(changes.collect()).await?;
+            Err::<(), _>(Fault::internal("it is not to be"))
+        })
+    });
+    abandoned.await.unwrap_err();
     assert_eq!(take(&heard), []);
     let items: Vec<_> = (10..50).map(|number| item(number, "paracetamol")).collect();
     let mut wanted = Vec::new();
