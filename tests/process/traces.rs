@@ -22,8 +22,14 @@ async fn three_sites(collector: SocketAddr) -> World {
         ("SUPPLYSYNC_TRACES__ENDPOINT", endpoint.as_str()),
         ("SUPPLYSYNC_TRACES__RATIO", "1"),
     ];
-    let mut world = World::with_settings(&settings).await;
-    let url = world.network.primary().url();
+    let mut world = World::with_primary().await;
+    let primary = world.network.primary();
+    primary.stop().await.unwrap();
+    for (variable, value) in settings {
+        primary.set(variable, value);
+    }
+    primary.start().await.unwrap();
+    let url = primary.url();
     for (number, name) in [(2, "Northern clinic"), (3, "Southern clinic")] {
         let satellite = world.network.set_up_satellite(number, name, url.clone()).await;
         let mut satellite = satellite.unwrap();

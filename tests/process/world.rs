@@ -33,13 +33,9 @@ impl World {
 
     /// The same with programs of the caller's choice.
     pub async fn of(binaries: Binaries) -> World {
-        World::begin(binaries, &[]).await
-    }
-
-    async fn begin(binaries: Binaries, settings: &[(&str, &str)]) -> World {
         let turn = turn().await;
         let folder = tempfile::tempdir().unwrap();
-        let network = Network::start_with(binaries, folder.path(), "Head office", settings)
+        let network = Network::start(binaries, folder.path(), "Head office")
             .await
             .unwrap();
         World {
@@ -47,11 +43,6 @@ impl World {
             folder,
             _turn: turn,
         }
-    }
-
-    /// A primary that serves with settings of the test's own, as environment variables.
-    pub async fn with_settings(settings: &[(&str, &str)]) -> World {
-        World::begin(Binaries::beside_this_program().unwrap(), settings).await
     }
 
     /// A primary and one satellite, number 2, that serve.
