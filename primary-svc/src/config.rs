@@ -11,7 +11,7 @@ use supplysync_node::cli::settings::{
     VerifySection,
 };
 use supplysync_runtime::config::Span;
-use supplysync_runtime::{LogConfig, Validate};
+use supplysync_runtime::{LogConfig, TracesConfig, Validate};
 
 /// The longest address that fits into a join token.
 const MAX_URL_BYTES: usize = 255;
@@ -36,6 +36,8 @@ pub struct Config {
     pub operator: OperatorSection,
     /// What to log and how.
     pub log: LogConfig,
+    /// Where the steps of record versions are told.
+    pub traces: TracesConfig,
     /// Limits that a network may raise.
     pub limits: LimitsSection,
     /// The verification that this server does by itself, once a day.
@@ -117,6 +119,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             operator: OperatorSection::default(),
             log: LogConfig::default(),
+            traces: TracesConfig::default(),
             limits: LimitsSection::default(),
             verify: VerifySection::default(),
             enrolment: EnrolmentSection::default(),
@@ -158,6 +161,7 @@ impl Validate for Config {
         self.verify.check(&mut violations);
         self.enrolment.check(&mut violations);
         self.log.check(&mut violations);
+        self.traces.check(&mut violations);
         violations
     }
 }
@@ -201,6 +205,8 @@ mod tests {
         config.limits.max_sync_id = 1;
         config.verify.hour = 24;
         config.log.filter = "loud=loud".into();
+        config.traces.endpoint = "collector".into();
+        config.traces.ratio = 2.0;
         config.enrolment.urls = vec!["http://primary".into()];
         config.enrolment.token_life = Span::days(366);
         config.enrolment.certificate_life = Span::seconds(0);
@@ -218,7 +224,9 @@ mod tests {
                 "enrolment.urls",
                 "enrolment.token_life",
                 "enrolment.certificate_life",
-                "log.filter"
+                "log.filter",
+                "traces.endpoint",
+                "traces.ratio"
             ]
         );
     }

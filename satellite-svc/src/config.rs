@@ -10,7 +10,7 @@ use supplysync_node::cli::settings::{
     DatabaseSection, LimitsSection, ListenSection, OperatorSection, SiteConfig, SiteSection, TlsSection,
     VerifySection,
 };
-use supplysync_runtime::{LogConfig, Validate};
+use supplysync_runtime::{LogConfig, TracesConfig, Validate};
 
 /// The longest interval, in minutes: a day.
 const MAX_INTERVAL_MINUTES: u32 = 1440;
@@ -38,6 +38,8 @@ pub struct Config {
     pub operator: OperatorSection,
     /// What to log and how.
     pub log: LogConfig,
+    /// Where the steps of record versions are told.
+    pub traces: TracesConfig,
     /// Limits that a network may raise.
     pub limits: LimitsSection,
     /// The verification that this server does by itself, once a day.
@@ -97,6 +99,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             operator: OperatorSection::default(),
             log: LogConfig::default(),
+            traces: TracesConfig::default(),
             limits: LimitsSection::default(),
             verify: VerifySection::default(),
         }
@@ -137,6 +140,7 @@ impl Validate for Config {
         self.limits.check(&mut violations);
         self.verify.check(&mut violations);
         self.log.check(&mut violations);
+        self.traces.check(&mut violations);
         violations
     }
 }

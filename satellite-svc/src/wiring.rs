@@ -35,6 +35,7 @@ pub async fn serve(config: Config, context: Context) -> Result<(), Fault> {
         database: config.database.access(&config.data_dir)?,
         data_dir: config.data_dir.clone(),
         verify: config.verify,
+        traces: config.traces.clone(),
         revocations: revocations.clone(),
     };
     let foundation = Foundation::lay(site, context).await?;

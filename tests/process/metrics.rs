@@ -1,6 +1,6 @@
 //! `/metrics` of both programs while they work; and whether what alert rules, dashboard and documentation name is exported.
 
-mod exposition;
+pub mod exposition;
 mod named;
 
 use std::collections::BTreeSet;

@@ -28,7 +28,7 @@ pub use lineage::{Chain, Checkpoint, Incarnation};
 pub use master::{Item, ItemType, Name, NameRole, Store, StoreMode, Unit, VenCategory};
 pub use proposal::{Offer, Proposal, ProposalAnswer, ReportSubject, SiteReport};
 pub use random::{Random, uuid_v7};
-pub use record::{Digest, Record, RecordHash, RecordKey, Seq};
+pub use record::{Digest, Record, RecordHash, RecordKey, RecordVersion, Seq};
 pub use site::{
     Assignment, AssignmentState, CopyGrant, CopyWish, HandOver, MoveReport, MoveStep, RevokedOperator, Site,
     SiteSettings, StoreTotals, Withdrawn,

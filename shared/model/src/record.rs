@@ -57,6 +57,36 @@ pub struct Record {
     pub body: Bytes,
 }
 
+/// A record without its body: what tells one version of it from any other, the same at every site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecordVersion {
+    /// Its hash.
+    pub hash: RecordHash,
+    /// Kind and id.
+    pub key: RecordKey,
+    /// Where it is routed.
+    pub channel: Channel,
+    /// The site that wrote it.
+    pub origin_site: SyncId,
+    /// The ownership it was written under.
+    pub epoch: Epoch,
+    /// The owner's seq when it was written.
+    pub revision: Seq,
+}
+
+impl From<&Record> for RecordVersion {
+    fn from(record: &Record) -> RecordVersion {
+        RecordVersion {
+            hash: record.hash,
+            key: record.key,
+            channel: record.channel,
+            origin_site: record.origin_site,
+            epoch: record.epoch,
+            revision: record.revision,
+        }
+    }
+}
+
 /// Count and additive 128-bit sum of the hashes of live records: of a channel, or of one of its buckets.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest {

@@ -5,6 +5,7 @@ pub mod access;
 pub mod certificates;
 pub mod cli;
 pub mod command;
+mod landings;
 mod metrics;
 pub mod nightly;
 pub mod password_file;

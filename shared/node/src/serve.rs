@@ -17,9 +17,11 @@ use supplysync_net::certificate::Validity;
 use supplysync_net::http2::{self, MAX_MESSAGE_BYTES};
 use supplysync_net::{AccessLayer, PeerIdentity, Revocations, Server, TlsMaterial};
 use supplysync_runtime::health::Condition;
-use supplysync_runtime::{Context, Health, OnEnd};
+use supplysync_runtime::traces::Origin;
+use supplysync_runtime::{Context, Health, OnEnd, Traces, TracesConfig};
 use supplysync_store::{Store, StoreConfig, StoreDeps};
 use supplysync_sync_core::SessionLimits;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use tonic::service::{Routes, RoutesBuilder};
 
@@ -27,6 +29,7 @@ use crate::access;
 use crate::certificates::Certificates;
 use crate::cli::settings::{ListenSection, TlsSection, VerifySection};
 use crate::command::preferences::PreferenceBook;
+use crate::landings::Landings;
 use crate::metrics::{self, Readings};
 use crate::service::diagnostics::Diagnostics;
 use crate::service::master_data::MasterData;
@@ -66,6 +69,8 @@ pub struct Site {
     pub data_dir: PathBuf,
     /// The daily verification.
     pub verify: VerifySection,
+    /// Where traces go, if anywhere.
+    pub traces: TracesConfig,
     /// Whose certificates are refused; the role fills it.
     pub revocations: Revocations,
 }
@@ -89,6 +94,9 @@ pub struct Foundation {
     /// Whether no other server has the database.
     alone: bool,
     revocations: Revocations,
+    traces: Traces,
+    /// Dropped with the rest, after the last session and the last write: then the last spans are sent.
+    _last_spans: DropGuard,
 }
 
 impl Foundation {
@@ -141,6 +149,18 @@ impl Foundation {
         if unparked > 0 {
             tracing::info!(records = unparked, "records that were parked can be read now");
         }
+        let origin = Origin {
+            program: context.name,
+            version: env!("CARGO_PKG_VERSION"),
+            site: store.sync_id(),
+        };
+        let (traces, last_spans) = Traces::begin(&site.traces, origin, &context.tasks)?;
+        if traces.are_on() {
+            store.tell(Arc::new(Landings {
+                traces: traces.clone(),
+                site: origin.site,
+            }));
+        }
         let control = SyncControl::default();
         context.metrics.read_from(Readings::new(
             site.role,
@@ -162,6 +182,8 @@ impl Foundation {
             verify: site.verify,
             alone,
             revocations: site.revocations,
+            traces,
+            _last_spans: last_spans,
         })
     }
 
@@ -172,6 +194,7 @@ impl Foundation {
             control: self.control.clone(),
             clock: self.context.clock.clone(),
             limits: SessionLimits::default(),
+            traces: self.traces.clone(),
             software_version: env!("CARGO_PKG_VERSION"),
         }
     }

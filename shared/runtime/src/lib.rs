@@ -1,5 +1,5 @@
-//! What every program here stands on: configuration, logging, supervised tasks, orderly shutdown, health, metrics, the
-//! system's clock and random bits. Nothing about synchronisation or stock.
+//! What every program here stands on: configuration, logging, supervised tasks, orderly shutdown, health, metrics,
+//! traces, the system's clock and random bits. Nothing about synchronisation or stock.
 
 pub mod clock;
 pub mod config;
@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod service;
 pub mod tasks;
 pub mod telemetry;
+pub mod traces;
 
 pub use clock::{SystemClock, SystemRandom};
 pub use config::{Loaded, Setting, Sources, Validate};
@@ -18,3 +19,4 @@ pub use metrics::{Gauges, Metrics};
 pub use service::{Context, service_main};
 pub use tasks::{OnEnd, Tasks};
 pub use telemetry::{LogConfig, LogFormat};
+pub use traces::{Traces, TracesConfig};

@@ -53,6 +53,10 @@ impl WriteTx {
         for Landing { record, .. } in landings {
             let channel = self.number_channel(record.channel).await?;
             let seq = self.take_seq(record.hash);
+            let here = self.sync_id();
+            if let Some(testimony) = &mut self.testimony {
+                testimony.note(record, seq, here);
+            }
             if let Some(old) = held.get(&record.key) {
                 forget(deltas, record.key, old);
             }

@@ -43,6 +43,7 @@ mod tx;
 mod upkeep;
 pub mod verify;
 mod withdrawn;
+mod witness;
 
 pub use audit::AuditEntry;
 pub use backup::{Backup, PutBack};
@@ -60,3 +61,4 @@ pub use record::StoredRecord;
 pub use recovery::{Recovery, RecoveryStep};
 pub use store::{DiskUse, Store};
 pub use tx::{Queries, ReadTx, TxConn, WriteTx};
+pub use witness::{Landed, Witness};

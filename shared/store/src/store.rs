@@ -1,7 +1,7 @@
 //! The store itself: opening, identity, the named read and write closures, and the head that others watch.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -19,6 +19,7 @@ use crate::notice::{Listening, Notice, Notices};
 use crate::trust::Trust;
 use crate::tx::{ReadTx, WriteTx};
 use crate::upkeep::Upkeep;
+use crate::witness::Witness;
 use crate::{Durability, Identity, NewIdentity, StoreConfig, StoreDeps, connect, measure, migrate, raw};
 
 /// How often a transaction that lost a race is repeated.
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub listening: Listening,
     upkeep: Option<Upkeep>,
     trust: Trust,
+    pub witness: OnceLock<Arc<dyn Witness>>,
 }
 
 impl Inner {
@@ -109,6 +111,7 @@ impl Store {
             listening,
             upkeep,
             trust,
+            witness: OnceLock::new(),
         };
         Ok(Store {
             inner: Arc::new(inner),
@@ -140,6 +143,11 @@ impl Store {
     /// The feed's head; moves after each commit of this process, and of the others on the same PostgreSQL.
     pub fn heads(&self) -> watch::Receiver<Seq> {
         self.inner.head.subscribe()
+    }
+
+    /// Who is told of what lands here from now on; the first that is given stays.
+    pub fn tell(&self, witness: Arc<dyn Witness>) {
+        let _ = self.inner.witness.set(witness);
     }
 
     /// What others on the same PostgreSQL do beside the feed, and what this process does, too; from now on.

@@ -15,6 +15,7 @@ use crate::fault::{damaged, database};
 use crate::moves::Stood;
 use crate::notice::{CHANNEL, Notice};
 use crate::store::Inner;
+use crate::witness::Testimony;
 use crate::{StoreDeps, raw};
 
 /// An open transaction, as projections and queries receive it.
@@ -179,6 +180,8 @@ pub struct WriteTx {
     pub(crate) new_numbers: Vec<(supplysync_model::Channel, i32)>,
     /// What others on this database are told with the commit.
     notices: Vec<Notice>,
+    /// What the witness is told after it, if there is one.
+    pub(crate) testimony: Option<Testimony>,
 }
 
 impl Deref for WriteTx {
@@ -206,6 +209,7 @@ impl WriteTx {
                 ..TransactionOptions::default()
             },
         };
+        let testimony = store.witness.get().map(Testimony::begin);
         let tx = store
             .pools
             .writer
@@ -227,6 +231,7 @@ impl WriteTx {
             written: Vec::new(),
             new_numbers: Vec::new(),
             notices: Vec::new(),
+            testimony,
         })
     }
 
@@ -271,6 +276,10 @@ impl WriteTx {
         }
         let seq = self.queries.head.seq;
         self.queries.conn.tx.commit().await.map_err(database)?;
+        // Before anybody is woken: what follows from the commit is later than it.
+        if let Some(testimony) = self.testimony {
+            testimony.give();
+        }
         store.numbers.learn(self.new_numbers);
         store.publish(seq);
         Ok(())

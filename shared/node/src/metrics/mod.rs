@@ -10,5 +10,6 @@ pub(crate) use readings::Readings;
 /// Says what each metric tells, and begins those at 0 whose first rise must be seen.
 pub(crate) fn begin() {
     supplysync_store::describe_metrics();
+    supplysync_runtime::traces::describe();
     session::begin();
 }

@@ -1,8 +1,9 @@
-//! What a session tells those who watch: log lines (one per session and batch, never bodies), the status board, and metrics.
+//! What a session tells those who watch: log lines (one per session and batch, never bodies), the status board, metrics, and traces.
 
 use std::collections::VecDeque;
 
 use supplysync_model::{Clock, Reason, SyncId};
+use supplysync_runtime::Traces;
 use supplysync_sync_core::{Ack, CloseReason, Comparison, Direction, Refused, Report};
 use tokio::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use crate::metrics::session as metered;
 use crate::status::{PeerStatus, StatusBoard, SyncState};
 
 use super::role::Sending;
+use super::trail::Trail;
 
 /// What an end refuses because of its own machine: here, its words would be taken for words about this one.
 const OF_ITS_MACHINE: &[&str] = &[
@@ -40,6 +42,7 @@ pub(super) struct Journal {
     refused: u64,
     /// Batches on their way, and since when; a session's window bounds them.
     under_way: VecDeque<(u64, Instant)>,
+    trail: Trail,
 }
 
 impl Journal {
@@ -49,6 +52,7 @@ impl Journal {
         address: String,
         session: Option<u64>,
         sends: Direction,
+        traces: Traces,
         clock: &dyn Clock,
     ) -> Journal {
         let journal = Journal {
@@ -66,6 +70,7 @@ impl Journal {
             received: 0,
             refused: 0,
             under_way: VecDeque::new(),
+            trail: Trail::begin(traces, sends, peer),
         };
         let now = clock.now();
         journal.board.update(peer, |line| {
@@ -85,9 +90,11 @@ impl Journal {
         self.ready
     }
 
-    pub(super) fn sending(&mut self, sending: &Sending) {
+    pub(super) fn sending(&mut self, sending: &Sending<'_>) {
         match *sending {
-            Sending::Batch { number, records } => {
+            Sending::Batch(batch) => {
+                let (number, records) = (batch.number, batch.records() as u64);
+                self.trail.sending(batch);
                 tracing::debug!(batch = number, records, "batch sent");
                 metered::sent(self.sends, records);
                 self.under_way.push_back((number, Instant::now()));
@@ -108,6 +115,7 @@ impl Journal {
             sent = Some(at);
         }
         metered::acknowledged(direction, records, sent.map(|at| at.elapsed()));
+        self.trail.acknowledged(ack);
     }
 
     pub(super) fn report(&mut self, report: Report, clock: &dyn Clock) {
@@ -299,6 +307,7 @@ mod tests {
             "https://primary:8443".into(),
             None,
             Direction::Push,
+            Traces::default(),
             &Fixed,
         );
         let full = Fault::new(

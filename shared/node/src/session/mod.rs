@@ -11,6 +11,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trail;
 pub mod wire;
 
 pub use control::SyncControl;

@@ -5,7 +5,7 @@ use supplysync_api::v1;
 use supplysync_model::{Channel, Fault, SyncId, Timestamp};
 use supplysync_store::Store;
 use supplysync_sync_core::{
-    Effect, Input, PrimaryMessage, Refused, SatelliteMessage, Served, primary, satellite,
+    Batch, Effect, Input, PrimaryMessage, Refused, SatelliteMessage, Served, primary, satellite,
 };
 
 use super::wire::Frame;
@@ -14,9 +14,9 @@ use super::wire::Frame;
 pub(super) type MessageOf<F> = <F as Frame>::Message;
 
 /// What passes by on its way out, for log and status.
-pub(super) enum Sending {
-    /// A batch with its number and records.
-    Batch { number: u64, records: u64 },
+pub(super) enum Sending<'a> {
+    /// A batch.
+    Batch(&'a Batch),
     /// An acknowledgement of that batch.
     Ack { number: u64 },
     /// Anything else.
@@ -60,7 +60,7 @@ pub(super) trait Machine: Send + 'static {
     /// What to route at present.
     fn routing(store: Store, peer: SyncId) -> BoxFuture<'static, Result<Routing, Fault>>;
 
-    fn sending(message: &MessageOf<Self::Out>) -> Sending;
+    fn sending(message: &MessageOf<Self::Out>) -> Sending<'_>;
 
     /// How the other end is told that we end the session because of what it sent, if it can be.
     fn farewell(refused: &Refused) -> Option<MessageOf<Self::Out>>;
@@ -89,12 +89,9 @@ impl Machine for primary::Session {
         })
     }
 
-    fn sending(message: &PrimaryMessage) -> Sending {
+    fn sending(message: &PrimaryMessage) -> Sending<'_> {
         match message {
-            PrimaryMessage::Batch(batch) => Sending::Batch {
-                number: batch.number,
-                records: batch.records() as u64,
-            },
+            PrimaryMessage::Batch(batch) => Sending::Batch(batch),
             PrimaryMessage::Ack(ack) => Sending::Ack { number: ack.number },
             _ => Sending::Other,
         }
@@ -129,12 +126,9 @@ impl Machine for satellite::Session {
         })
     }
 
-    fn sending(message: &SatelliteMessage) -> Sending {
+    fn sending(message: &SatelliteMessage) -> Sending<'_> {
         match message {
-            SatelliteMessage::Batch(batch) => Sending::Batch {
-                number: batch.number,
-                records: batch.records() as u64,
-            },
+            SatelliteMessage::Batch(batch) => Sending::Batch(batch),
             SatelliteMessage::Ack(ack) => Sending::Ack { number: ack.number },
             _ => Sending::Other,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use supplysync_api::v1;
 use supplysync_model::limits::PROTOCOL_VERSION;
 use supplysync_model::{Clock, SyncId};
+use supplysync_runtime::Traces;
 use supplysync_store::Store;
 use supplysync_sync_core::{CloseReason, Direction, Mode, Refused, SessionLimits, primary, satellite};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ pub struct SessionContext {
     pub clock: Arc<dyn Clock>,
     /// Bounds of sessions.
     pub limits: SessionLimits,
+    /// Where steps of record versions are told.
+    pub traces: Traces,
     /// This program's version.
     pub software_version: &'static str,
 }
@@ -99,6 +102,7 @@ pub async fn run_primary(
                 guest.address,
                 Some(guest.session),
                 Direction::Pull,
+                context.traces.clone(),
                 &*context.clock,
             ),
             machine,
@@ -134,6 +138,7 @@ pub async fn run_satellite(
             host.address,
             None,
             Direction::Push,
+            context.traces.clone(),
             &*context.clock,
         );
         let state = match context.store.hello_state().await {

@@ -44,6 +44,9 @@ impl Store {
 impl WriteTx {
     async fn apply(&mut self, batch: &Decoded) -> Result<ApplyOutcome, Fault> {
         let request = &batch.request;
+        if let Some(testimony) = &mut self.testimony {
+            testimony.comes_from(request.peer);
+        }
         self.check_lease(request.peer, request.lease).await?;
         let (mut assignments, mut moved) = self.assignments_of(batch).await?;
         let positions = self.positions(request, &assignments).await?;

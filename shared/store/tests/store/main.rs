@@ -35,6 +35,7 @@ mod recovery;
 mod repair;
 mod sample;
 mod withdrawn;
+mod witness;
 
 /// Runs `async fn name(bed: impl Bed)` on each kind of store.
 macro_rules! on_every_store {

@@ -9,6 +9,7 @@ use supplysync_model::{
     ItemId, NameId, RecordKey, SiteSettings, StoreId, SyncId, TransactionType, Withdrawn, parse_date,
 };
 use supplysync_record_codec::RecordBody;
+use supplysync_runtime::Traces;
 use supplysync_store::Store;
 use supplysync_sync_core::{Mode, SessionLimits};
 use tokio::sync::mpsc;
@@ -42,6 +43,7 @@ impl End {
                 max_records,
                 ..SessionLimits::default()
             },
+            traces: Traces::default(),
             software_version: "0.0.0",
         };
         End { site, context }
