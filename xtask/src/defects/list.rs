@@ -114,9 +114,8 @@ pub const DEFECTS: &[Defect] = defects! {
         => "let verdict = if record.channel != part.channel {";
     "a damaged record holds back what comes after it": "simulator/store/apply.rs",
         "Verdict::Quarantine(Reason::MALFORMED_RECORD)" => "break";
-    "a site takes over a store that it can't read": "simulator/store/moves.rs",
-        "complete: channels.into_iter().all(loaded) && self.parked_of_store(assignment.store) == 0,"
-        => "complete: channels.into_iter().all(loaded),";
+    "a store is taken over though it can't be read": "simulator/store/readable.rs",
+        "held.record.schema > self.reads" => "held.record.schema > self.reads && self.sync_id.is_primary()";
     "the primary takes over a store that it can't read": "simulator/store/moves.rs",
         "(self.parked_of_store(store) == 0).then_some(totals)" => "Some(totals)";
     "a program of an older protocol is let in": "session/admission.rs",
