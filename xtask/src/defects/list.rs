@@ -85,8 +85,6 @@ pub const DEFECTS: &[Defect] = defects! {
         "&& held.seq > self.shared_up_to(held.record.channel)" => "&& held.seq == 0";
     "what was changed apart is dropped in a recovery": "simulator/store/recovery.rs",
         "self.set_aside(ours, here, reason);" => "drop((ours, here, reason));";
-    "work of the common past that never arrived is overwritten": "recovery.rs",
-        "true if present => Reunited::OursRenewed," => "true if present => Reunited::Theirs,";
     "work on its way when a store is lost is not sent": "simulator/store/life.rs",
         ".chain(lost).collect()" => ".chain(lost.take(0)).collect()";
     "a site says that it stands at a hand-over though it holds something else": "simulator/store/moves.rs",
@@ -114,10 +112,10 @@ pub const DEFECTS: &[Defect] = defects! {
         => "let verdict = if record.channel != part.channel {";
     "a damaged record holds back what comes after it": "simulator/store/apply.rs",
         "Verdict::Quarantine(Reason::MALFORMED_RECORD)" => "break";
-    "a store is taken over though it can't be read": "simulator/store/readable.rs",
+    "a site takes over a store that it can't read": "simulator/store/readable.rs",
         "held.record.schema > self.reads" => "held.record.schema > self.reads && self.sync_id.is_primary()";
-    "the primary takes over a store that it can't read": "simulator/store/moves.rs",
-        "(self.parked_of_store(store) == 0).then_some(totals)" => "Some(totals)";
+    "the primary takes over a store that it can't read": "simulator/store/readable.rs",
+        "held.record.schema > self.reads" => "held.record.schema > self.reads && !self.sync_id.is_primary()";
     "a program of an older protocol is let in": "session/admission.rs",
         "hello.protocol_min > PROTOCOL_VERSION || hello.protocol_max < PROTOCOL_VERSION" => "hello.protocol_min > PROTOCOL_VERSION";
     "a satellite takes whatever newer protocol the primary says": "session/satellite.rs",

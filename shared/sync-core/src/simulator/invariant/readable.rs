@@ -1,9 +1,10 @@
 //! P6 and P8 for what can't be read: it is set aside and nothing else is; a site writes only stores that it can read.
 
-use supplysync_model::Reason;
+use supplysync_model::{Channel, Reason, StoreId};
 
 use super::{Check, Violation};
 use crate::record_hash;
+use crate::simulator::store::ModelStore;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p6_readable";
@@ -24,12 +25,12 @@ pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
                 }
             }
             let known = world.truth.shadows.get(*id).map(|shadow| &shadow.writable);
-            let unread = |store_id: &&supplysync_model::StoreId| {
+            let unread = |store_id: &&StoreId| {
                 let given = store.assignment(**store_id);
                 let given = given.is_some_and(|assignment| assignment.hand_over.is_some());
                 store.accepts(**store_id).filter(|_| given).is_some_and(|epoch| {
                     let begins = known.is_none_or(|known| !known.contains(&(**store_id, epoch)));
-                    begins && store.parked_of_store(**store_id) > 0
+                    begins && has_unreadable(store, **store_id)
                 })
             };
             match world.stores.iter().find(unread) {
@@ -66,4 +67,12 @@ pub fn invariant_p6_readable(world: &World, seen: &Observation) -> Check {
         }
         _ => Ok(()),
     }
+}
+
+/// Counted here, so that the store's own count is judged, too.
+fn has_unreadable(store: &ModelStore, id: StoreId) -> bool {
+    let mut held = Channel::of_store(id)
+        .into_iter()
+        .flat_map(|channel| store.feed(channel, 0));
+    held.any(|held| !held.record.deleted && held.record.schema > store.reads())
 }

@@ -10,6 +10,11 @@ impl ModelStore {
         self.reads = schema;
     }
 
+    /// Up to which.
+    pub fn reads(&self) -> u32 {
+        self.reads
+    }
+
     /// How many live records of a store the program can't read.
     pub fn parked_of_store(&self, store: StoreId) -> usize {
         let channels = Channel::of_store(store).into_iter();
