@@ -88,8 +88,8 @@ pub struct Truth {
     pub poisoned: BTreeSet<(usize, RecordKey, RecordHash)>,
     /// Sites of which a database was restored or cloned: what only they wrote is no longer certain.
     pub doubtful: BTreeSet<SyncId>,
-    /// Versions that a recovering site wrote anew, and what they became.
-    pub renewed: BTreeMap<(RecordKey, RecordHash), RecordHash>,
+    /// Versions that a recovering site wrote anew, and what they became: of a database and its copy each something else.
+    pub renewed: BTreeMap<(RecordKey, RecordHash), BTreeSet<RecordHash>>,
     /// What had come to sites when the primary's database was lost last: which, its version and contents, by record.
     pub given: BTreeMap<RecordKey, (usize, Etag, RecordHash)>,
     /// What a clone had when it was made: the process, and the version.
@@ -181,17 +181,19 @@ impl Truth {
         moved
     }
 
-    /// What a version has become, itself first.
+    /// What a version has become anywhere, itself first.
     pub fn became(&self, key: RecordKey, hash: RecordHash) -> Vec<RecordHash> {
-        let mut line = vec![hash];
-        let mut last = hash;
-        while let Some(next) = self.renewed.get(&(key, last))
-            && !line.contains(next)
-        {
-            line.push(*next);
-            last = *next;
+        let mut all = vec![hash];
+        let mut looked_at = 0;
+        while let Some(version) = all.get(looked_at) {
+            looked_at += 1;
+            for next in self.renewed.get(&(key, *version)).into_iter().flatten() {
+                if !all.contains(next) {
+                    all.push(*next);
+                }
+            }
         }
-        line
+        all
     }
 
     /// Whether these contents were written past the checks, anywhere.

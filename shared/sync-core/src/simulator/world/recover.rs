@@ -59,7 +59,7 @@ impl World {
                     hash: now,
                 });
             }
-            self.truth.renewed.insert((key, before), now);
+            self.truth.renewed.entry((key, before)).or_default().insert(now);
             if self.truth.is_foul(key, before) {
                 self.truth.foul.insert((process, key, now));
             }
