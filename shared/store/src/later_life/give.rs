@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use supplysync_model::{Channel, Fault, Incarnation, Kind, RecordKey, Seq, SiteReport, SyncId};
+use supplysync_model::{Channel, Fault, Incarnation, Kind, RecordKey, Seq, SiteReport, StoreId, SyncId};
 use supplysync_sync_core::{Ack, ChannelAck, Cursor, Direction};
 
 use super::number;
-use crate::cursor;
+use crate::cursor::{self, direction_number};
 use crate::fault::database;
 use crate::held::record_id;
 use crate::{Queries, WriteTx};
@@ -53,6 +53,7 @@ impl Queries {
             return Ok(HashMap::new());
         };
         let own = self.stores_of_site(self.sync_id()).await?;
+        let lost = self.lost_stores().await?;
         let channels: Vec<_> = asked.iter().map(|(channel, _)| *channel).collect();
         let totals = self.channel_totals(&channels).await?;
         let numbers = totals.values().map(|total| total.number).collect();
@@ -62,6 +63,14 @@ impl Queries {
             let upward = match (channel.store().is_some_and(|store| own.contains(&store)), from) {
                 (true, Some(Cursor::Following { seq })) if *seq < met.head => Upward::Whole,
                 (true, _) => Upward::Own,
+                // What came with a store that it had in the life that is lost, and not in this one, goes up, too.
+                (false, Some(Cursor::Following { seq }))
+                    if met.given_back
+                        && *seq < met.head
+                        && channel.store().is_some_and(|store| lost.contains(&store)) =>
+                {
+                    Upward::Whole
+                }
                 (false, _) if met.given_back => Upward::Own,
                 (false, _) => {
                     let row = totals
@@ -79,6 +88,28 @@ impl Queries {
             (*channel, upward)
         });
         Ok(goes.collect())
+    }
+
+    /// Whether the primary, which was put back, may lack what came with a store that was active here.
+    pub(crate) async fn may_be_lost_there(&self, store: StoreId) -> Result<bool, Fault> {
+        let Some(met) = self.met_life().await? else {
+            return Ok(false);
+        };
+        let sql = format!(
+            "SELECT 1 FROM channel c LEFT JOIN cursor u ON u.channel = c.number AND u.peer = $1 AND u.direction = {} \
+             AND u.state = 1 WHERE c.name IN ($2, $3) AND COALESCE(u.seq, 0) < $4 AND EXISTS \
+             (SELECT 1 FROM record r WHERE r.channel = c.number AND r.seq > COALESCE(u.seq, 0)) LIMIT 1",
+            direction_number(Direction::Push)
+        );
+        let [stock, history] = Channel::of_store(store).map(|channel| channel.to_string());
+        let primary = i32::from(SyncId::PRIMARY.get());
+        let values = vec![
+            primary.into(),
+            stock.into(),
+            history.into(),
+            (met.head as i64).into(),
+        ];
+        Ok(self.conn().row(&sql, values).await?.is_some())
     }
 
     /// Whether the primary still has to hear that everything is given back.

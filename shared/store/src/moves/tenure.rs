@@ -202,7 +202,9 @@ impl WriteTx {
                 let noticed = self.noticed(now.store).await?;
                 self.date_lost(now.store, noticed).await?;
             }
-            if lost && self.has_unacknowledged(now.store).await? {
+            if lost
+                && (self.has_unacknowledged(now.store).await? || self.may_be_lost_there(now.store).await?)
+            {
                 let sql = "INSERT INTO store_tenure (store_id, lost) VALUES ($1, TRUE) \
                            ON CONFLICT (store_id) DO UPDATE SET lost = TRUE";
                 let values = vec![code::bytes(now.store.to_bytes())];
@@ -233,7 +235,7 @@ impl WriteTx {
     /// Forgets lost stores of which everything is acknowledged by now.
     pub(crate) async fn settle_losses(&mut self) -> Result<(), Fault> {
         for store in self.lost_stores().await? {
-            if !self.has_unacknowledged(store).await? {
+            if !self.has_unacknowledged(store).await? && !self.may_be_lost_there(store).await? {
                 let sql = "UPDATE store_tenure SET lost = FALSE WHERE store_id = $1";
                 let values = vec![code::bytes(store.to_bytes())];
                 self.conn().execute(sql, values).await?;

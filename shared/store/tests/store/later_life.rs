@@ -7,8 +7,11 @@ use supplysync_sync_core::{Ack, ChannelAck, Cursor, Direction, LineageVerdict, P
 
 use crate::database::Database;
 use crate::link::{ALL, SESSION, World, applied, pull, push};
+use crate::moves::settle;
 use crate::records::Records;
-use crate::sample::{SECOND, history_channel, key, line, network, receipt, site, stock_channel, unit};
+use crate::sample::{
+    SECOND, history_channel, key, line, network, receipt, site, stock_channel, store_id, unit,
+};
 
 crate::on_every_database! {
     what_the_primary_lost_is_given_back;
@@ -16,6 +19,7 @@ crate::on_every_database! {
     a_primary_put_back_by_other_means_is_loaded_afresh;
     a_copy_of_which_something_is_refused_is_loaded_afresh_though_a_word_is_lost;
     who_is_served_its_own_stores_again_says_that_it_has_them;
+    what_came_with_a_store_that_moved_in_the_lost_life_is_set_aside;
 }
 
 /// A network in step, and the primary's database as a backup of before the stores' first work has it.
@@ -44,7 +48,7 @@ async fn gives_back(primary: &Store, satellite: &Store) {
     assert!(
         to_push
             .iter()
-            .all(|channel| channel.store() != Some(crate::sample::store_id(SECOND)))
+            .all(|channel| channel.store() != Some(store_id(SECOND)))
             || satellite.sync_id() != site(2),
         "{to_push:?}"
     );
@@ -137,7 +141,7 @@ async fn what_the_primary_lost_is_given_back(bed: impl Database<Records = Store>
 async fn nothing_is_written_or_moved_before_that(bed: impl Database<Records = Store>) {
     let (world, primary) = lost(&bed).await;
     primary.begin_later_life(true).await.unwrap();
-    let store = crate::sample::store_id(SECOND);
+    let store = store_id(SECOND);
     let refused = primary.move_store(store, site(3), false).await.unwrap_err();
     assert_eq!(refused.reason(), Reason::RECOVERY_PENDING);
     gives_back(&primary, &world.second).await;
@@ -231,4 +235,35 @@ async fn who_is_served_its_own_stores_again_says_that_it_has_them(bed: impl Data
     assert_eq!(says().await, 1);
     second.forget(vec![own]).await;
     assert_eq!(says().await, 0);
+}
+
+async fn what_came_with_a_store_that_moved_in_the_lost_life_is_set_aside(
+    bed: impl Database<Records = Store>,
+) {
+    let (world, primary) = lost(&bed).await;
+    let store = store_id(SECOND);
+    world.primary.move_store(store, site(3), false).await.unwrap();
+    settle(&world).await;
+    assert_eq!(world.third.assignment(store).await.site, site(3));
+    primary.begin_later_life(true).await.unwrap();
+    // Nobody waits for the sites, so the store is said anew to be where the backup has it.
+    primary.end_gathering().await.unwrap();
+    gives_back(&primary, &world.third).await;
+    meets_again(&primary, &world.third).await;
+    is_sent(&primary, &world.third, Channel::Master).await;
+    assert_eq!(world.third.assignment(store).await.site, site(2));
+    let pushed = world.third.push_channels().await.unwrap();
+    assert!(pushed.contains(&stock_channel(SECOND)), "{pushed:?}");
+    push(&world.third, &primary, ALL).await;
+    let aside: Vec<_> = primary
+        .quarantined()
+        .await
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    for wrote in [key(Kind::STOCK_LINE, 500), key(Kind::TRANSACTION, 600)] {
+        assert!(aside.contains(&wrote), "{wrote}: {aside:?}");
+    }
+    let pushed = world.third.push_channels().await.unwrap();
+    assert!(!pushed.contains(&stock_channel(SECOND)), "once is enough");
 }

@@ -396,6 +396,11 @@ impl ModelStore {
         life.is_some_and(|life| assignment.epoch.incarnation < life)
     }
 
+    /// Where this site's feed was when it met a later life of the primary's database.
+    pub(super) fn met_at(&self) -> Option<Seq> {
+        self.met.as_ref().map(|met| met.head)
+    }
+
     /// Whether the primary's database was put back since this one was made.
     pub(super) fn has_met_a_life(&self) -> bool {
         self.met.is_some()
@@ -414,7 +419,8 @@ impl ModelStore {
         let Some(met) = &self.met else {
             return own;
         };
-        if self.own_channels().contains(&channel) {
+        let lost = met.given_back && channel.store().is_some_and(|store| self.lost.contains(&store));
+        if lost || self.own_channels().contains(&channel) {
             return own || after < met.head;
         }
         match self.is_giving_back() {

@@ -410,7 +410,7 @@ impl ModelStore {
     pub(super) fn note_loss(&mut self, store: StoreId, before: Option<&Assignment>) {
         let lost = before.is_some_and(|before| before.site == self.sync_id)
             && self.assignment(store).is_some_and(|now| now.site != self.sync_id);
-        if lost && self.has_unacknowledged(store) {
+        if lost && (self.has_unacknowledged(store) || self.may_be_lost_there(store)) {
             self.lost.insert(store);
         }
     }
@@ -433,7 +433,7 @@ impl ModelStore {
             .lost
             .iter()
             .copied()
-            .filter(|store| !self.has_unacknowledged(*store))
+            .filter(|store| !self.has_unacknowledged(*store) && !self.may_be_lost_there(*store))
             .collect();
         for store in settled {
             self.lost.remove(&store);

@@ -1,7 +1,8 @@
 //! What the store knows of its peers: opening a session, leases, acknowledgements, channels to serve and to push.
 
 use supplysync_model::{
-    AssignmentState, Channel, Checkpoint, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, SyncId,
+    AssignmentState, Channel, Checkpoint, Fault, FaultCode, Incarnation, Kind, Reason, RecordKey, StoreId,
+    SyncId,
 };
 
 use super::{CursorRow, ModelStore, Moment, fault};
@@ -203,6 +204,17 @@ impl ModelStore {
         let mut channels = self.own_and_lost();
         channels.sort_unstable();
         channels
+    }
+
+    /// Whether the primary, which was put back, may lack what came with a store that was active here (satellite).
+    pub(super) fn may_be_lost_there(&self, store: StoreId) -> bool {
+        Channel::of_store(store).into_iter().any(|channel| {
+            let after = match self.acknowledged(channel) {
+                Some(Cursor::Following { seq }) => seq,
+                _ => 0,
+            };
+            self.met_at().is_some_and(|head| after < head) && self.feed(channel, after).next().is_some()
+        })
     }
 
     /// Whether a session, where it needs the lease, still speaks for the site; `SESSION_FENCED` if not.
