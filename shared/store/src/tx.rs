@@ -276,7 +276,7 @@ impl WriteTx {
         }
         let seq = self.queries.head.seq;
         self.queries.conn.tx.commit().await.map_err(database)?;
-        // Before anybody is woken: what follows from the commit is later than it.
+        // Before we wake anybody: what follows from the commit is later than it, unless PostgreSQL's notice is faster.
         if let Some(testimony) = self.testimony {
             testimony.give();
         }

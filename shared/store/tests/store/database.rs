@@ -56,6 +56,9 @@ pub fn identity(site: u16) -> NewIdentity {
 
 /// Where databases come from.
 pub trait Database: Bed<Records = Store> {
+    /// Whether the database itself tells of a commit, perhaps before who has committed goes on.
+    const TELLS: bool;
+
     /// A place that holds nothing yet.
     async fn empty(&self) -> StoreConfig;
 
@@ -104,6 +107,8 @@ impl Bed for Sqlite {
 }
 
 impl Database for Sqlite {
+    const TELLS: bool = false;
+
     async fn empty(&self) -> StoreConfig {
         let name = self.made.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(format!("{name}.db"));
@@ -199,6 +204,8 @@ impl Bed for Postgres {
 }
 
 impl Database for Postgres {
+    const TELLS: bool = true;
+
     async fn empty(&self) -> StoreConfig {
         let name = format!("s{}", MADE.fetch_add(1, Ordering::Relaxed));
         Self::execute(&self.database, &format!("CREATE SCHEMA {name}")).await;
