@@ -65,9 +65,8 @@ pub fn invariant_p8_nothing_silent(world: &World, seen: &Observation) -> Check {
             .get_record(*key)
             .is_some_and(|held| held.record.hash == *hash)
             || store.quarantine().iter().any(|kept| kept.record.hash == *hash)
-            // Pushed while this site had the store: then the primary keeps it, as long as it has its database.
-            || primary.quarantine().iter().any(|kept| kept.record.hash == *hash)
-            || world.truth.doubtful.contains(&SyncId::PRIMARY);
+            // Pushed while this site had the store: then the primary keeps it.
+            || primary.quarantine().iter().any(|kept| kept.record.hash == *hash);
         if !there {
             let what = format!("process {process} replaced its own unacknowledged {key} without keeping it");
             return Err(Violation::new(NAME, what));

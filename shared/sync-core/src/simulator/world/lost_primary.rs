@@ -126,14 +126,18 @@ impl World {
         // What only it had is lost: what was written there and sent nowhere, what it had refused and kept, and what the
         // writer's own database has lost since.
         let (elsewhere, doubtful) = (&self.processes[1..], &self.truth.doubtful);
-        self.truth.let_write.retain(|(at, key, _), (site, hash)| {
-            let aside = |of: &ModelStore| of.quarantine().iter().any(|kept| kept.record.hash == *hash);
+        let aside = |of: &ModelStore, hash| of.quarantine().iter().any(|kept| kept.record.hash == hash);
+        let kept = |key, hash| {
             let held = |of: &ModelStore| {
-                aside(of) || of.get_record(*key).is_some_and(|held| held.record.hash == *hash)
+                aside(of, hash) || of.get_record(key).is_some_and(|held| held.record.hash == hash)
             };
-            let kept = held(&store) || elsewhere.iter().any(|process| held(&process.store));
-            kept || *at != 0 && !aside(&lost) && !doubtful.contains(site)
+            held(&store) || elsewhere.iter().any(|process| held(&process.store))
+        };
+        self.truth.let_write.retain(|(at, key, _), (site, hash)| {
+            kept(*key, *hash) || *at != 0 && !aside(&lost, *hash) && !doubtful.contains(site)
         });
+        let foul = &mut self.truth.foul_last;
+        foul.retain(|(_, key), (_, hash)| kept(*key, *hash) || !aside(&lost, *hash));
         note!(
             self,
             "the primary's database is lost at {}, the one put back ends at {}",
