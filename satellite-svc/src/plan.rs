@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use supplysync_model::Reason;
 use supplysync_sync_core::{CloseReason, full_jitter};
 
 use crate::rhythm::Rhythm;
@@ -25,6 +26,8 @@ pub enum Last {
         /// How many before it failed so.
         attempt: u32,
     },
+    /// A step of the recovery of the primary's database was done, and the rest is for the next session, also while paused.
+    Again,
     /// It was refused, and will be until a person does something.
     Refused,
 }
@@ -36,6 +39,9 @@ impl Last {
             CloseReason::Drained => Last::Done,
             CloseReason::Stopped => Last::Done,
             CloseReason::Refused(refused) if !refused.retryable => Last::Refused,
+            CloseReason::Refused(refused) if ready && refused.reason == Reason::RECOVERY_PENDING.0 => {
+                Last::Again
+            }
             _ if ready && lasted >= STEADY => Last::Lost { attempt: 0 },
             _ => self.lost(),
         }
@@ -56,11 +62,12 @@ impl Last {
 
     /// How long to wait, from the end of the last try.
     pub fn wait(self, rhythm: Rhythm, random: u64) -> Duration {
-        if rhythm.paused() {
+        if rhythm.paused() && self != Last::Again {
             return PAUSED_INTERVAL;
         }
         match self {
             Last::Never => Duration::ZERO,
+            Last::Again => full_jitter(0, random),
             Last::Done if rhythm.live => Duration::ZERO,
             Last::Done => rhythm.interval(),
             Last::Lost { attempt } => full_jitter(attempt, random),
@@ -71,7 +78,6 @@ impl Last {
 
 #[cfg(test)]
 mod tests {
-    use supplysync_model::Reason;
     use supplysync_sync_core::Refused;
 
     use super::*;
@@ -115,6 +121,18 @@ mod tests {
         assert_eq!(last, Last::Lost { attempt: 3 });
         last = last.of_session(&CloseReason::LinkLost, true, Duration::from_secs(60));
         assert_eq!(last, Last::Lost { attempt: 0 });
+    }
+
+    #[test]
+    fn who_has_given_back_what_the_primary_lost_comes_again_at_once_even_while_paused() {
+        let refused = Refused::new(Reason::RECOVERY_PENDING, "all is given back").retryable();
+        let closed = CloseReason::Refused(refused);
+        let last = Last::Never.of_session(&closed, true, Duration::ZERO);
+        assert_eq!(last.wait(PAUSED, 400), Duration::from_millis(400));
+        // Who is told to wait before it was let in waits longer each time.
+        let waits = Last::Lost { attempt: 1 }.of_session(&closed, false, Duration::ZERO);
+        assert_eq!(waits, Last::Lost { attempt: 2 });
+        assert_eq!(waits.wait(PAUSED, 400), PAUSED_INTERVAL);
     }
 
     #[test]
