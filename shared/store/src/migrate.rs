@@ -37,6 +37,7 @@ const MIGRATIONS: &[&[&str]] = &[
     later_life::SCHEMA,
     recovery::BACKUP_HEAD_SAYS_NOTHING,
     later_life::DIFFERS_AT_ONCE,
+    later_life::NOT_SAID,
 ];
 
 /// What a database holds.

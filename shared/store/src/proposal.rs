@@ -239,7 +239,8 @@ impl WriteTx {
                 ReportSubject::Offer(id) => self.resolve_quarantine(id.uuid(), HANDED_OVER).await?,
                 ReportSubject::Wish(version) => self.wish_noted(*version).await?,
                 ReportSubject::Recovered(life) => self.recovery_noted(*life).await?,
-                ReportSubject::GivenBack(life) => self.given_back_noted(*life).await?,
+                // That it is done the next session says, with where both ends stand then.
+                ReportSubject::GivenBack(_) => self.life_is_known().await?,
             }
         }
         Ok(())

@@ -142,7 +142,8 @@ impl WriteTx {
         Ok(self.conn().row(sql, vec![]).await?.is_some())
     }
 
-    async fn open_versions(
+    /// Which versions of these records are in open quarantine.
+    pub(crate) async fn open_versions(
         &self,
         keys: impl IntoIterator<Item = RecordKey>,
     ) -> Result<HashSet<(RecordKey, RecordHash)>, Fault> {

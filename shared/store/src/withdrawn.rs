@@ -66,6 +66,8 @@ impl WriteTx {
             };
             let page = held::in_range(self.conn(), number, None, None, limit).await?;
             if !page.is_empty() {
+                let kept = self.refused_among(&page).await?;
+                self.keep_refused(&kept).await?;
                 let mut deltas = Deltas::default();
                 self.vanish(&page, &mut deltas).await?;
                 deltas.store(self.conn()).await?;

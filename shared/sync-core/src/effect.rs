@@ -209,8 +209,9 @@ pub enum Effect<M> {
     Send(M),
     /// Read the peer's state and look its checkpoint up (primary only).
     OpenPeer(OpId, Hello),
-    /// Look the primary's checkpoint of our feed up in our chain (satellite only).
-    CheckLineage(OpId, Option<Checkpoint>),
+    /// Look the primary's checkpoint of our feed up in our chain (satellite only), and, if it is there, note what of our own
+    /// work the primary has acknowledged without our hearing of it: nobody knows what it refused of that.
+    CheckLineage(OpId, Option<Checkpoint>, Vec<(Channel, Cursor)>),
     /// Store the life that the primary's database has now, and where both ends stand in each other's channels: what a
     /// former life acknowledged and sent says little of this one (satellite only).
     MeetLife {

@@ -85,7 +85,7 @@ pub const DEFECTS: &[Defect] = defects! {
         "&& held.seq > self.shared_up_to(held.record.channel)" => "&& held.seq == 0";
     "what was changed apart is dropped in a recovery": "simulator/store/recovery.rs",
         "self.set_aside(ours, here, reason);" => "drop((ours, here, reason));";
-    "work on its way when a store is lost is not sent": "simulator/store/life.rs",
+    "work on its way when a store is lost is not sent": "simulator/store/give.rs",
         ".chain(lost).collect()" => ".chain(lost.take(0)).collect()";
     "a site says that it stands at a hand-over though it holds something else": "simulator/store/moves.rs",
         "let equal = self.digest(channel) == given.totals.of(channel);" => "let equal = true;";
@@ -128,10 +128,14 @@ pub const DEFECTS: &[Defect] = defects! {
         "self.is_given_back = guest.state.life.is_none_or(|life| life.given_back);" => "self.is_given_back = true;";
     "what is newer is not taken back": "decide.rs",
         "Ordering::Less => Verdict::Apply," => "Ordering::Less => Verdict::Duplicate,";
-    "nothing is given back": "simulator/store/life.rs",
+    "nothing is given back": "simulator/store/give.rs",
         "true => held.seq <= met.head && (!own || self.was_taken(held))," => "true => false,";
     "assignments are not said anew": "simulator/store/life.rs",
         "self.assign(&renewed(&assignment, counter), hashes)?;" => "";
+    "a session goes on when everything is given back": "session/satellite.rs",
+        "if answers.has_given_back(op) {" => "if answers.has_given_back(0) {";
+    "where the primary stood in what was given back is known on": "simulator/store/life.rs",
+        "        if self.has_given_back(site) {\n            self.forget_given_cursors(site);" => "        if site.is_primary() {\n            self.forget_given_cursors(site);";
     "a report is stored without the lease": "simulator/store/moves.rs",
         "        self.check_lease(peer, lease)?;\n        let subject = report.subject();" => "        let subject = report.subject();";
 };

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use supplysync_model::{Fault, FaultCode, SyncId};
 use supplysync_store::Store;
-use supplysync_sync_core::{ApplyRequest, Cursor, Direction, Effect, Input, OpId, PageRequest};
+use supplysync_sync_core::{
+    ApplyRequest, Cursor, Direction, Effect, Input, LineageVerdict, OpId, PageRequest,
+};
 use tokio::time::Instant;
 
 use crate::metrics::session as metered;
@@ -26,7 +28,10 @@ pub(super) struct Operations {
 /// What of an effect the store must do; the rest is for the driver.
 pub(super) enum Work {
     OpenPeer(supplysync_sync_core::Hello),
-    CheckLineage(Option<supplysync_model::Checkpoint>),
+    CheckLineage(
+        Option<supplysync_model::Checkpoint>,
+        Vec<(supplysync_model::Channel, Cursor)>,
+    ),
     MeetLife {
         life: supplysync_sync_core::PrimaryLife,
         pushed: Vec<(supplysync_model::Channel, Cursor)>,
@@ -53,7 +58,7 @@ pub(super) enum Work {
 pub(super) fn work_of<M>(effect: Effect<M>) -> Result<(OpId, Work), Effect<M>> {
     Ok(match effect {
         Effect::OpenPeer(op, hello) => (op, Work::OpenPeer(hello)),
-        Effect::CheckLineage(op, checkpoint) => (op, Work::CheckLineage(checkpoint)),
+        Effect::CheckLineage(op, checkpoint, pushed) => (op, Work::CheckLineage(checkpoint, pushed)),
         Effect::MeetLife {
             op,
             life,
@@ -103,7 +108,13 @@ impl Operations {
         let store = &self.store;
         Ok(match work {
             Work::OpenPeer(hello) => Input::PeerOpened(op, Box::new(store.open_peer(&hello).await?)),
-            Work::CheckLineage(held) => Input::LineageChecked(op, store.check_lineage(held).await?),
+            Work::CheckLineage(held, pushed) => {
+                let verdict = store.check_lineage(held).await?;
+                if verdict == LineageVerdict::Known {
+                    store.note_unanswered(&pushed).await?;
+                }
+                Input::LineageChecked(op, verdict)
+            }
             Work::MeetLife { life, pushed, stands } => {
                 let push = store.meet_life(life, pushed, stands).await?;
                 Input::LifeMet { op, push }
@@ -151,7 +162,7 @@ impl Work {
     fn name(&self) -> &'static str {
         match self {
             Work::OpenPeer(_) => "open peer",
-            Work::CheckLineage(_) => "check lineage",
+            Work::CheckLineage(..) => "check lineage",
             Work::MeetLife { .. } => "meet the primary's life",
             Work::Adopt(..) => "adopt incarnation",
             Work::GrantLease(..) => "grant lease",

@@ -22,10 +22,14 @@ pub(super) struct Judged<'a> {
     pub refused: Vec<Aside<'a>>,
     /// Work of this site, not yet acknowledged, that the feed replaces.
     pub local: Vec<LocalWork>,
+    /// The same that it refused.
+    pub kept: Vec<Record>,
     /// How many are there already.
     pub duplicates: u64,
     /// Where stores are active by what is given back to a primary that was put back.
     pub adopted: Vec<Assignment>,
+    /// The site that sends still gives back what a lost primary had.
+    pub given: bool,
 }
 
 /// Work of this site in the way of what its owner sends, and why it can't stay.
@@ -55,17 +59,19 @@ impl WriteTx {
     ) -> Result<Judged<'a>, Fault> {
         let request = &batch.request;
         let channels = self.channels_of(held.values().map(|held| held.channel)).await?;
-        let mut judged = Judged {
-            apply: Vec::new(),
-            refused: Vec::new(),
-            local: Vec::new(),
-            duplicates: 0,
-            adopted: Vec::new(),
-        };
         let here = self.sync_id();
         let giving = match request.direction {
             Direction::Push => self.giving_back(request.peer).await?,
             Direction::Pull => None,
+        };
+        let mut judged = Judged {
+            apply: Vec::new(),
+            refused: Vec::new(),
+            local: Vec::new(),
+            kept: Vec::new(),
+            duplicates: 0,
+            adopted: Vec::new(),
+            given: giving.is_some_and(|giving| giving.open),
         };
         // What a batch gives back of where stores are active holds for what comes behind it.
         let mut assignments = assignments.clone();
@@ -116,6 +122,7 @@ impl WriteTx {
         }
         if request.direction == Direction::Pull {
             replaced.extend_from_slice(leftovers);
+            judged.kept = self.refused_among(&replaced).await?;
             judged.local = self.local_work(request.peer, replaced).await?;
         }
         Ok(judged)

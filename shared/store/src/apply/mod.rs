@@ -58,8 +58,10 @@ impl WriteTx {
             mut apply,
             mut refused,
             mut local,
+            kept,
             mut duplicates,
             adopted,
+            given,
         } = judged.await?;
         moved.extend(self.adopt(&adopted, &mut assignments).await?);
         let mut renew = Vec::new();
@@ -82,6 +84,7 @@ impl WriteTx {
             .chain(local.iter().map(|work| work.change(here)))
             .collect();
         self.set_changes_aside(&aside).await?;
+        self.keep_refused(&kept).await?;
         let landings: Vec<_> = apply
             .iter()
             .map(|(record, body)| Landing { record, body: *body })
@@ -102,6 +105,10 @@ impl WriteTx {
         // The proof is of what the batch brought; a store that it was the last word on goes after that.
         let (channels, comparisons) = self.advance(request, positions, &assignments).await?;
         self.end_repairs(repairs, request, &comparisons).await?;
+        if given {
+            let given: Vec<_> = request.parts.iter().map(|part| part.channel).collect();
+            self.mark_given(request.peer, &given).await?;
+        }
         if request.direction == Direction::Push {
             self.advance_moves().await?;
         }

@@ -1,6 +1,8 @@
 //! What the primary makes of what its sites give back: how a site stands to the life, by what its pushes are judged, and the
 //! end, where it is said anew on which site each store is active.
 
+use std::collections::BTreeSet;
+
 use supplysync_model::{Assignment, Channel, Checkpoint, Fault, Incarnation, Seq, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_sync_core::{Cursor, Direction, GivingBack, Hello, PrimaryLife, Served, renewed};
@@ -140,11 +142,23 @@ impl Queries {
         }
     }
 
-    /// Of these channels, those in which a site gives back, and does not push its own store's.
+    /// Of these channels, those in which a site gives back, and does not push its own store's: by where stores are active now,
+    /// or by what the site knew of that when it gave back.
     pub(crate) async fn given_in(&self, site: SyncId, channels: Vec<Channel>) -> Result<Vec<Channel>, Fault> {
         let own = self.stores_of_site(site).await?;
+        let sql = format!(
+            "SELECT c.name FROM cursor u JOIN channel c ON c.number = u.channel WHERE u.peer = $1 AND u.direction = {} \
+             AND u.given LIMIT 1000000",
+            direction_number(Direction::Push)
+        );
+        let mut marked = BTreeSet::new();
+        for row in self.conn().rows(sql, vec![i32::from(site.get()).into()]).await? {
+            marked.insert(column::<String>(&row, 0)?);
+        }
         let given = channels.into_iter();
-        let given = given.filter(|channel| channel.store().is_none_or(|store| !own.contains(&store)));
+        let given = given.filter(|channel| {
+            channel.store().is_none_or(|store| !own.contains(&store)) || marked.contains(&channel.to_string())
+        });
         Ok(given.collect())
     }
 }
@@ -236,6 +250,20 @@ impl WriteTx {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Notes that a site gave back in these channels: its own work was left out of that.
+    pub(crate) async fn mark_given(&mut self, site: SyncId, channels: &[Channel]) -> Result<(), Fault> {
+        let totals = self.channel_totals(channels).await?;
+        let numbers = totals.values().map(|total| total.number.into()).collect();
+        let head = format!(
+            "UPDATE cursor SET given = TRUE WHERE NOT given AND peer = {site} AND direction = {} AND channel IN ",
+            direction_number(Direction::Push)
+        );
+        for (sql, values) in by_keys(self.conn().backend(), &head, numbers) {
+            self.conn().execute(sql, values).await?;
+        }
+        Ok(())
     }
 
     async fn forget_given_cursors(&mut self, site: SyncId) -> Result<(), Fault> {

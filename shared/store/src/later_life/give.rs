@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use supplysync_model::{Channel, Fault, Incarnation, Kind, RecordKey, Seq, SiteReport, StoreId, SyncId};
+use supplysync_model::{Channel, Fault, Kind, RecordKey, Seq, SiteReport, StoreId, SyncId};
 use supplysync_sync_core::{Ack, ChannelAck, Cursor, Direction};
 
 use super::number;
@@ -141,18 +141,27 @@ impl Queries {
             .then_some(SiteReport::GivenBack(met.life)))
     }
 
-    /// Work of this site that the primary refused, as far as it is here still.
+    /// Work of this site that the primary refused, or may have refused in a store that went elsewhere, as far as it is here
+    /// still.
     pub(crate) async fn refused_here(&self) -> Result<Vec<RecordKey>, Fault> {
-        let sql = "SELECT w.kind, w.id FROM refused_work w JOIN record r ON r.kind = w.kind AND r.id = w.id \
-                   AND r.seq = w.seq ORDER BY w.kind, w.id LIMIT 100000";
-        let rows = self.conn().rows(sql, vec![]).await?;
-        let keys = rows.iter().map(|row| {
-            Ok(RecordKey {
+        let sql = "SELECT w.kind, w.id, w.unanswered, c.name FROM refused_work w JOIN record r ON r.kind = w.kind \
+                   AND r.id = w.id AND r.seq = w.seq JOIN channel c ON c.number = r.channel \
+                   ORDER BY w.kind, w.id LIMIT 100000";
+        let own = self.stores_of_site(self.sync_id()).await?;
+        let mut keys = Vec::new();
+        for row in self.conn().rows(sql, vec![]).await? {
+            let unanswered: bool = row.try_get_by_index(2).map_err(database)?;
+            let name: String = row.try_get_by_index(3).map_err(database)?;
+            let store = name.parse::<Channel>().ok().and_then(|channel| channel.store());
+            if unanswered && store.is_some_and(|store| own.contains(&store)) {
+                continue;
+            }
+            keys.push(RecordKey {
                 kind: Kind(row.try_get_by_index::<i32>(0).map_err(database)? as u16),
                 id: record_id(row.try_get_by_index(1).map_err(database)?)?,
-            })
-        });
-        keys.collect()
+            });
+        }
+        Ok(keys)
     }
 }
 
@@ -161,13 +170,11 @@ impl WriteTx {
     /// because only of those it says how far this site's own work has arrived (satellite).
     pub(crate) async fn note_given<'a>(&mut self, ack: &'a Ack) -> Result<Vec<&'a ChannelAck>, Fault> {
         let acked: std::slice::Iter<'a, ChannelAck> = ack.channels.iter();
-        let Some(met) = self.met_life().await? else {
+        // Once everything is given back only this site's own work goes up.
+        if !self.is_giving_back().await? {
             return Ok(acked.collect());
-        };
-        let mut mine: BTreeSet<_> = self.stores_of_site(self.sync_id()).await?.into_iter().collect();
-        if met.given_back {
-            mine.extend(self.lost_stores().await?);
         }
+        let mine: BTreeSet<_> = self.stores_of_site(self.sync_id()).await?.into_iter().collect();
         let (own, given): (Vec<&'a ChannelAck>, Vec<&'a ChannelAck>) =
             acked.partition(|acked| acked.channel.store().is_some_and(|store| mine.contains(&store)));
         let refused = self.channels_of_refused(ack).await?;
@@ -210,7 +217,7 @@ impl WriteTx {
             .iter()
             .filter(|(_, old)| old.origin_site == here && old.revision == old.seq);
         let sql = "INSERT INTO refused_work (kind, id, seq) VALUES ($1, $2, $3) ON CONFLICT (kind, id) \
-                   DO UPDATE SET seq = excluded.seq";
+                   DO UPDATE SET seq = excluded.seq, unanswered = FALSE";
         for (key, old) in own {
             let values = vec![
                 i32::from(key.kind.0).into(),
@@ -220,19 +227,5 @@ impl WriteTx {
             self.conn().execute(sql, values).await?;
         }
         Ok(())
-    }
-
-    /// The primary has noted that everything is given back.
-    pub(crate) async fn given_back_noted(&mut self, life: Incarnation) -> Result<(), Fault> {
-        let Some(met) = self.met_life().await?.filter(|met| met.life == life) else {
-            return Ok(());
-        };
-        if met.given_back {
-            return Ok(());
-        }
-        self.conn()
-            .execute("UPDATE met_life SET given_back = TRUE WHERE id = 1", vec![])
-            .await
-            .map(drop)
     }
 }

@@ -66,6 +66,7 @@ impl WriteTx {
             raw::store_head(self.conn(), seq, chain).await?;
             (self.head.seq, self.head.chain) = (seq, chain);
             self.keep_what_was_refused().await?;
+            self.ask_for_what_was_kept().await?;
             self.forget_former_life(life, pushed, stands).await?;
         }
         let sql = "INSERT INTO met_life (id, incarnation, incarnation_random, head_seq, gathering, given_back) \

@@ -5,7 +5,9 @@
 mod begin;
 mod gather;
 mod give;
+mod kept;
 mod meet;
+mod unanswered;
 
 use sea_orm::QueryResult;
 use supplysync_model::{Checkpoint, Epoch, Fault, FaultCode, Incarnation, Reason, Seq, SyncId};
@@ -50,6 +52,14 @@ pub(crate) const SCHEMA: &[&str] = &[
 
 /// That a copy differs from what the primary kept is acted on as soon as it is heard.
 pub(crate) const DIFFERS_AT_ONCE: &[&str] = &["ALTER TABLE given_back DROP COLUMN differs"];
+
+/// A cursor that moved while its site gave back says nothing of how far the site's own work has arrived: that was left out.
+/// And of work whose ack was lost nobody knows what was refused.
+pub(crate) const NOT_SAID: &[&str] = &[
+    "ALTER TABLE cursor ADD COLUMN given BOOLEAN NOT NULL DEFAULT FALSE",
+    "ALTER TABLE refused_work ADD COLUMN unanswered BOOLEAN NOT NULL DEFAULT FALSE",
+    "CREATE INDEX refused_work_unanswered ON refused_work (kind, id) WHERE unanswered",
+];
 
 /// The life of the primary's database, where it is not the first (primary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

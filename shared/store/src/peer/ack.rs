@@ -137,7 +137,14 @@ impl WriteTx {
             .collect();
         cursor::store(self.conn(), peer, self.sending(), self.now(), &progress).await?;
         match self.sending() {
-            Direction::Push => self.settle_losses().await?,
+            Direction::Push => {
+                let same = progress.iter().filter(|row| {
+                    row.compared
+                        .is_some_and(|compared| compared.equal && !compared.explained)
+                });
+                self.all_is_taken(same.map(|row| row.number).collect()).await?;
+                self.settle_losses().await?;
+            }
             Direction::Pull => self.advance_moves_to(peer).await?,
         }
         // A later word of the same database may have come before this one.

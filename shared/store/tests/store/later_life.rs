@@ -1,13 +1,15 @@
 //! The primary's database is lost and an older one put back: its sites give back what it lacks, and then everything goes on.
 
-use supplysync_model::{Channel, Kind, Reason, ReportSubject, SiteReport, SyncId};
+use supplysync_model::{Channel, Kind, Reason, SiteReport, SyncId};
 use supplysync_record_codec::RecordBody;
 use supplysync_store::Store;
-use supplysync_sync_core::{Ack, ChannelAck, Cursor, Direction, LineageVerdict, PageRequest, Refusal};
+use supplysync_sync_core::{
+    Ack, ApplyOutcome, ChannelAck, Cursor, Direction, LineageVerdict, PageRequest, Refusal,
+};
 
 use crate::database::Database;
-use crate::link::{ALL, SESSION, World, applied, pull, push};
-use crate::moves::settle;
+use crate::link::{ALL, SESSION, World, ack, applied, pull, push};
+use crate::moves::{meet, settle};
 use crate::records::Records;
 use crate::sample::{
     SECOND, history_channel, key, line, network, receipt, site, stock_channel, store_id, unit,
@@ -20,6 +22,11 @@ crate::on_every_database! {
     a_copy_of_which_something_is_refused_is_loaded_afresh_though_a_word_is_lost;
     who_is_served_its_own_stores_again_says_that_it_has_them;
     what_came_with_a_store_that_moved_in_the_lost_life_is_set_aside;
+    work_of_a_store_taken_away_in_the_lost_life_is_not_forgotten;
+    work_of_a_store_that_is_back_after_the_lost_life_is_not_forgotten;
+    what_was_not_answered_is_not_taken_for_what_was_lost;
+    what_a_lost_primary_had_set_aside_is_set_aside_at_its_site;
+    what_was_taken_though_nobody_answered_is_given_back;
 }
 
 /// A network in step, and the primary's database as a backup of before the stores' first work has it.
@@ -45,13 +52,9 @@ async fn gives_back(primary: &Store, satellite: &Store) {
         .meet_life(life, state.cursors, state.stands)
         .await
         .unwrap();
-    assert!(
-        to_push
-            .iter()
-            .all(|channel| channel.store() != Some(store_id(SECOND)))
-            || satellite.sync_id() != site(2),
-        "{to_push:?}"
-    );
+    for store in to_push.iter().filter_map(|channel| channel.store()) {
+        assert_ne!(satellite.assignment(store).await.site, satellite.sync_id());
+    }
     primary
         .grant_lease(satellite.sync_id(), SESSION, hello.incarnation.unwrap(), None)
         .await
@@ -61,12 +64,19 @@ async fn gives_back(primary: &Store, satellite: &Store) {
     let read = satellite.read_reports(Vec::new()).await.unwrap();
     assert!(read.reports.contains(&given), "{read:?}");
     primary
-        .record_report(satellite.sync_id(), Some(SESSION), given)
+        .record_report(satellite.sync_id(), Some(SESSION), given.clone())
         .await
         .unwrap();
-    let noted = vec![ReportSubject::GivenBack(life.began.incarnation)];
-    let read = satellite.read_reports(noted).await.unwrap();
-    assert!(read.reports.is_empty(), "{read:?}");
+    // The next session says that it is noted.
+    let hello = satellite.hello_state().await.unwrap().hello(1, "test");
+    let state = primary.open_peer(&hello).await.unwrap();
+    let life = state.life.filter(|life| life.given_back).unwrap();
+    satellite
+        .meet_life(life, state.cursors, state.stands)
+        .await
+        .unwrap();
+    let read = satellite.read_reports(Vec::new()).await.unwrap();
+    assert!(!read.reports.contains(&given), "{read:?}");
 }
 
 /// A session after that: how both ends stand is said anew.
@@ -91,9 +101,20 @@ async fn meets_again(primary: &Store, satellite: &Store) {
 
 /// A channel is sent to a site from its beginning.
 async fn is_sent(primary: &Store, satellite: &Store, channel: Channel) {
+    comes(primary, satellite, channel, None).await;
+}
+
+/// What a site lacks of the master data comes to it, and nothing else.
+async fn hears(primary: &Store, satellite: &Store) {
+    let known = satellite.pulled_to().await;
+    let master = known.iter().find(|(channel, _)| *channel == Channel::Master);
+    comes(primary, satellite, Channel::Master, master.map(|(_, at)| *at)).await;
+}
+
+async fn comes(primary: &Store, satellite: &Store, channel: Channel, from: Option<Cursor>) {
     let request = PageRequest {
         direction: Direction::Pull,
-        channels: vec![(channel, None)],
+        channels: vec![(channel, from)],
         max_records: ALL,
         max_bytes: 1 << 20,
     };
@@ -266,4 +287,140 @@ async fn what_came_with_a_store_that_moved_in_the_lost_life_is_set_aside(
     }
     let pushed = world.third.push_channels().await.unwrap();
     assert!(!pushed.contains(&stock_channel(SECOND)), "once is enough");
+}
+
+/// Its store is taken from site 2, which has just written transaction 601 there and hears of it.
+async fn is_taken_away(world: &World<Store>) {
+    let store = store_id(SECOND);
+    let second = &world.second;
+    second.put(vec![receipt(601, SECOND, 500, 1)]).await.unwrap();
+    world.primary.move_store(store, site(3), true).await.unwrap();
+    meet(world, &world.third).await;
+    hears(&world.primary, second).await;
+    assert_eq!(second.assignment(store).await.site, site(3));
+}
+
+async fn is_aside(primary: &Store) -> bool {
+    let aside = primary.quarantined().await;
+    aside
+        .iter()
+        .any(|(aside, _)| *aside == key(Kind::TRANSACTION, 601))
+}
+
+async fn work_of_a_store_taken_away_in_the_lost_life_is_not_forgotten(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    let second = &world.second;
+    is_taken_away(&world).await;
+    primary.begin_later_life(true).await.unwrap();
+    gives_back(&primary, second).await;
+    gives_back(&primary, &world.third).await;
+    meets_again(&primary, second).await;
+    let outcome = push_as_told(second, &primary).await;
+    assert!(is_aside(&primary).await);
+    let answer = ack(outcome);
+    second.acknowledge(SyncId::PRIMARY, None, &answer).await.unwrap();
+    let pushed = second.push_channels().await.unwrap();
+    assert!(!pushed.contains(&stock_channel(SECOND)), "once is enough");
+}
+
+async fn work_of_a_store_that_is_back_after_the_lost_life_is_not_forgotten(
+    bed: impl Database<Records = Store>,
+) {
+    let (world, primary) = lost(&bed).await;
+    let second = &world.second;
+    is_taken_away(&world).await;
+    primary.begin_later_life(true).await.unwrap();
+    // Nobody waits for the sites, so the store is said anew to be where the backup has it.
+    primary.end_gathering().await.unwrap();
+    gives_back(&primary, second).await;
+    meets_again(&primary, second).await;
+    is_sent(&primary, second, Channel::Master).await;
+    assert_eq!(second.assignment(store_id(SECOND)).await.site, site(2));
+    push_as_told(second, &primary).await;
+    assert!(primary.record(key(Kind::TRANSACTION, 601)).await.is_some());
+}
+
+/// A push from where a session would begin, whose ack is lost.
+async fn push_as_told(satellite: &Store, primary: &Store) -> ApplyOutcome {
+    let hello = satellite.hello_state().await.unwrap().hello(1, "test");
+    let told = primary.open_peer(&hello).await.unwrap().cursors;
+    let at = |channel: &Channel| told.iter().find(|(known, _)| known == channel).map(|(_, at)| *at);
+    let channels = satellite.push_channels().await.unwrap().into_iter();
+    let request = PageRequest {
+        direction: Direction::Push,
+        channels: channels
+            .map(|channel| (channel, Some(at(&channel).unwrap_or(Cursor::START))))
+            .collect(),
+        max_records: ALL,
+        max_bytes: 1 << 20,
+    };
+    let page = satellite.page(request).await.unwrap();
+    let request = applied(Direction::Push, satellite.sync_id(), page, Some(SESSION));
+    primary.apply(request).await.unwrap()
+}
+
+async fn what_was_not_answered_is_not_taken_for_what_was_lost(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    let (store, second) = (store_id(SECOND), &world.second);
+    second.put(vec![receipt(601, SECOND, 500, 1)]).await.unwrap();
+    world
+        .primary
+        .move_store(store, SyncId::PRIMARY, true)
+        .await
+        .unwrap();
+    push_as_told(second, &world.primary).await;
+    comes_again(&world).await;
+    hears(&world.primary, second).await;
+    assert_eq!(second.assignment(store).await.site, SyncId::PRIMARY);
+    primary.begin_later_life(true).await.unwrap();
+    gives_back(&primary, second).await;
+    let late = key(Kind::TRANSACTION, 601);
+    assert_eq!(primary.record(late).await, None);
+    let known = primary.record(key(Kind::TRANSACTION, 600)).await;
+    assert!(known.is_some(), "that had been answered");
+    let kept = second.quarantined().await;
+    assert!(kept.iter().any(|(aside, _)| *aside == late), "{kept:?}");
+}
+
+async fn what_a_lost_primary_had_set_aside_is_set_aside_at_its_site(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    let second = &world.second;
+    is_taken_away(&world).await;
+    push(second, &world.primary, ALL).await;
+    assert!(is_aside(&world.primary).await);
+    // Its copy is what the network has.
+    is_sent(&world.primary, second, history_channel(SECOND)).await;
+    assert_eq!(second.record(key(Kind::TRANSACTION, 601)).await, None);
+    assert!(!is_aside(second).await, "the primary keeps it");
+    primary.begin_later_life(true).await.unwrap();
+    gives_back(&primary, second).await;
+    assert!(is_aside(second).await);
+}
+
+/// The next session of site 2 begins where the primary stands, beyond what was answered.
+async fn comes_again(world: &World<Store>) {
+    let second = &world.second;
+    let hello = second.hello_state().await.unwrap().hello(1, "test");
+    let told = world.primary.open_peer(&hello).await.unwrap().cursors;
+    second.note_unanswered(&told).await.unwrap();
+    push(second, &world.primary, ALL).await;
+}
+
+async fn what_was_taken_though_nobody_answered_is_given_back(bed: impl Database<Records = Store>) {
+    let (world, primary) = lost(&bed).await;
+    let second = &world.second;
+    second.put(vec![receipt(601, SECOND, 500, 1)]).await.unwrap();
+    push_as_told(second, &world.primary).await;
+    comes_again(&world).await;
+    world
+        .primary
+        .move_store(store_id(SECOND), site(3), false)
+        .await
+        .unwrap();
+    settle(&world).await;
+    assert_eq!(second.assignment(store_id(SECOND)).await.site, site(3));
+    primary.begin_later_life(true).await.unwrap();
+    gives_back(&primary, second).await;
+    assert!(primary.record(key(Kind::TRANSACTION, 601)).await.is_some());
+    assert!(!is_aside(second).await);
 }

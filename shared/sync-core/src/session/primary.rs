@@ -46,7 +46,8 @@ pub struct Session {
     notes: Notes,
     /// The satellite was told that sites still give back what may be lost here.
     told_to_wait: bool,
-    /// Nothing is sent until the satellite has given back what it has: ours may be older.
+    /// Nothing is sent in a session in which the satellite gives back what it has: ours may be older. It ends that session
+    /// when all is noted.
     is_given_back: bool,
 }
 
@@ -254,13 +255,8 @@ impl Session {
                         if self.notes.recorded(op) && !exchange.said_bye() {
                             effects.push(Effect::Send(PrimaryMessage::Noted(noted)));
                         }
-                        match noted.subject {
-                            ReportSubject::GivenBack(_) => {
-                                self.is_given_back = true;
-                                exchange.outgoing.route_from(&channels(&served), &starts(&served));
-                            }
-                            ReportSubject::Recovered(_) => exchange.outgoing.tell_again(),
-                            _ => {}
+                        if let ReportSubject::Recovered(_) = noted.subject {
+                            exchange.outgoing.tell_again();
                         }
                         Ok(())
                     }
@@ -386,11 +382,9 @@ impl Session {
     /// A satellite that was told to wait with its stores' work hears in its next session that it need not any more.
     fn gathered(&mut self, gathering: bool) -> Result<(), End> {
         if self.told_to_wait && !gathering {
-            let over = Refused::new(
-                Reason::RECOVERY_PENDING,
-                "the primary has back what it had lost: the session begins again by itself",
-            );
-            return Err(refused(over.retryable()));
+            return Err(refused(Refused::begins_again(
+                "the primary has back what it had lost",
+            )));
         }
         Ok(())
     }

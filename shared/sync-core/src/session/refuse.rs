@@ -27,6 +27,12 @@ impl Refused {
         Refused::new(Reason::PROTOCOL_VIOLATION, message).retryable()
     }
 
+    /// A step of the recovery of the primary's database is done: the next session goes by that.
+    pub(crate) fn begins_again(done: &str) -> Refused {
+        let message = format!("{done}: the session begins again by itself");
+        Refused::new(Reason::RECOVERY_PENDING, message).retryable()
+    }
+
     /// A newer session has taken over.
     pub(crate) fn fenced() -> Refused {
         let message = "a newer session speaks for this site; if this goes on, two servers use one Sync ID";

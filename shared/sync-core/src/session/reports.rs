@@ -15,6 +15,8 @@ pub(crate) struct Answers {
     /// What was read may be out of date.
     stale: bool,
     reading: Option<OpId>,
+    /// The read with which the store hears that the primary has noted that everything is given back.
+    all_given: Option<OpId>,
     waiting: VecDeque<SiteReport>,
     /// What was said last of each subject in this session.
     told: BTreeMap<ReportSubject, SiteReport>,
@@ -65,7 +67,10 @@ impl Answers {
             let op = ops.next();
             self.stale = false;
             self.reading = Some(op);
-            effects.push(Effect::ReadReports(op, std::mem::take(&mut self.noted)));
+            let noted = std::mem::take(&mut self.noted);
+            let all_given = |noted: &ReportSubject| matches!(noted, ReportSubject::GivenBack(_));
+            self.all_given = noted.iter().any(all_given).then_some(op);
+            effects.push(Effect::ReadReports(op, noted));
         }
         if self.unnoted.is_none()
             && let Some(report) = self.waiting.pop_front()
@@ -88,6 +93,11 @@ impl Answers {
             .filter(|report| told.get(&report.subject()) != Some(report))
             .collect();
         Some(read.push)
+    }
+
+    /// Whether this read comes after the primary has noted that everything is given back.
+    pub(crate) fn has_given_back(&self, op: OpId) -> bool {
+        self.all_given == Some(op) && self.owns(op)
     }
 
     /// The primary has stored a report.

@@ -240,7 +240,8 @@ impl Session {
             (None, None) => return Err(End::Violation("no incarnation was assigned")),
         };
         let op = self.ops.next();
-        effects.push(Effect::CheckLineage(op, welcome.checkpoint));
+        let (known, pushed) = (welcome.checkpoint, welcome.cursors.clone());
+        effects.push(Effect::CheckLineage(op, known, pushed));
         self.phase = Phase::Checking(
             op,
             Box::new(Greeted {
@@ -258,6 +259,11 @@ impl Session {
             (Phase::Exchanging(mut exchange, mut answers), input) => {
                 let done = match input {
                     Input::ReportsRead(op, read) => {
+                        if answers.has_given_back(op) {
+                            // How both ends stood while it gave back holds no longer: the next session says it anew.
+                            let over = Refused::begins_again("everything is given back to the primary");
+                            exchange.end(CloseReason::Refused(over));
+                        }
                         if let Some(push) = answers.read(op, read) {
                             exchange.outgoing.route(&push);
                             self.push = push;

@@ -66,6 +66,7 @@ deeds! {
     RecordRenewed = "record written anew in a recovery",
     RecoveryDone = "recovery done",
     PrimaryLost = "database of the primary put back",
+    TakenAway = "store taken from a site that had just written there",
     LifeMet = "later life of the primary met",
     Waived = "site waived that had not given back",
     LineageBroken = "lineage found broken",

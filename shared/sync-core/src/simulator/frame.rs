@@ -84,7 +84,7 @@ fn widen<M>(effects: Option<Vec<Effect<M>>>, wrap: impl Fn(M) -> Frame) -> Vec<E
         .map(|effect| match effect {
             Effect::Send(message) => Effect::Send(wrap(message)),
             Effect::OpenPeer(op, hello) => Effect::OpenPeer(op, hello),
-            Effect::CheckLineage(op, held) => Effect::CheckLineage(op, held),
+            Effect::CheckLineage(op, held, pushed) => Effect::CheckLineage(op, held, pushed),
             Effect::MeetLife {
                 op,
                 life,

@@ -65,7 +65,8 @@ pub struct Truth {
     /// Every version that an owner wrote, with its contents.
     pub written: BTreeSet<(RecordKey, RecordHash)>,
     /// Which site each ownership of a store gave the right to write to.
-    pub tenures: BTreeMap<(StoreId, Epoch), SyncId>,
+    /// A primary that was put back unnoticed may give away under a number that the lost one had given to another site.
+    pub tenures: BTreeSet<(StoreId, Epoch, SyncId)>,
     /// Where each store was active, and under which ownership, before the present step.
     pub present: BTreeMap<StoreId, (SyncId, Epoch)>,
     /// Ownerships whose site was skipped by force.
@@ -109,11 +110,11 @@ impl Truth {
         }
     }
 
-    /// Who may have written in a channel under an ownership.
-    pub fn owner_under(&self, channel: Channel, epoch: Epoch) -> Option<SyncId> {
+    /// Whether a site may have written in a channel under an ownership.
+    pub fn was_owner(&self, site: SyncId, channel: Channel, epoch: Epoch) -> bool {
         match channel.store() {
-            Some(store) => self.tenures.get(&(store, epoch)).copied(),
-            None => Some(SyncId::PRIMARY),
+            Some(store) => self.tenures.contains(&(store, epoch, site)),
+            None => site.is_primary(),
         }
     }
 
@@ -164,7 +165,11 @@ impl Truth {
             }
             if let Some(assignment) = primary.assignment(held.record.key.id.into()) {
                 let tenure = (assignment.store, assignment.epoch);
-                self.tenures.insert(tenure, assignment.site);
+                if !self.doubtful.contains(&SyncId::PRIMARY) {
+                    self.tenures
+                        .retain(|(store, epoch, _)| (*store, *epoch) != tenure);
+                }
+                self.tenures.insert((tenure.0, tenure.1, assignment.site));
             }
         }
     }

@@ -461,3 +461,35 @@ fn what_is_acknowledged_while_reports_are_read_has_them_read_again() {
     };
     assert!(asked(&machine.feed(Input::ReportsRead(reading, draining))).is_some());
 }
+
+/// Seed 1461043: where both ends stand while a site gives back holds no longer once that is noted.
+#[test]
+fn who_has_given_back_everything_begins_again() {
+    let (mut machine, effects) = ready_satellite(Mode::Drain);
+    let given = SiteReport::GivenBack(life(2));
+    let read = |op| {
+        let read = crate::ReportsRead {
+            reports: vec![given.clone()],
+            ..crate::ReportsRead::default()
+        };
+        Input::ReportsRead(op, read)
+    };
+    let asked = |effects: &FromSatellite| find(effects, |effect| matches!(effect, Effect::ReadReports(..)));
+    let told = machine.feed(read(asked(&effects).unwrap()));
+    assert!(told.contains(&Effect::Send(SatelliteMessage::Report(given.clone()))));
+    let noted = ReportNoted {
+        subject: given.subject(),
+        seq: 0,
+    };
+    let effects = machine.feed(Input::Received(PrimaryMessage::Noted(noted)));
+    let effects = machine.feed(read(asked(&effects).unwrap()));
+    assert!(
+        effects.contains(&Effect::Send(SatelliteMessage::Bye)),
+        "{effects:?}"
+    );
+    let effects = machine.feed(Input::Received(PrimaryMessage::Bye));
+    let Some(CloseReason::Refused(refused)) = closed(&effects) else {
+        panic!("{effects:?}");
+    };
+    assert!(refused.retryable, "{refused:?}");
+}

@@ -215,7 +215,7 @@ fn a_satellite_checks_its_own_past_before_it_goes_on() {
         push: vec![stock(1)],
     });
     let effects = machine.feed(Input::Received(PrimaryMessage::Welcome(welcome())));
-    assert!(matches!(effects[..], [Effect::CheckLineage(_, Some(held))] if held == point(15)));
+    assert!(matches!(effects[..], [Effect::CheckLineage(_, Some(held), _)] if held == point(15)));
     let op = op_of(&effects[0]).unwrap();
     let effects = machine.feed(Input::LineageChecked(op, LineageVerdict::Broken));
     assert_eq!(effects[0], Effect::Send(SatelliteMessage::LineageBroken));

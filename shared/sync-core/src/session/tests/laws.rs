@@ -141,7 +141,7 @@ impl<M: Machine> Watched<M> {
 pub(super) fn op_of<M>(effect: &Effect<M>) -> Option<OpId> {
     match effect {
         Effect::OpenPeer(op, _)
-        | Effect::CheckLineage(op, _)
+        | Effect::CheckLineage(op, ..)
         | Effect::AdoptIncarnation(op, ..)
         | Effect::GrantLease(op, ..)
         | Effect::ReadPage(op, _)

@@ -1,9 +1,10 @@
 //! P8: nothing silent. What is refused is kept; the ledger adds up on both ends.
 
 use super::{Check, Violation};
-use supplysync_model::SyncId;
+use supplysync_model::{Channel, SyncId};
 
 use crate::Direction;
+use crate::simulator::store::ModelStore;
 use crate::simulator::world::{Observation, World};
 
 const NAME: &str = "invariant_p8_nothing_silent";
@@ -82,8 +83,13 @@ fn balanced(world: &World, process: usize) -> Check {
     }
     for row in of.store.ledger() {
         let spoiled = world.truth.foul.iter().any(|(at, key, hash)| {
-            let held = world.processes[*at].store.get_record(*key);
+            let fouled = &world.processes[*at];
+            let held = fouled.store.get_record(*key);
+            let mut aside = fouled.store.quarantine().iter();
             held.is_some_and(|held| held.record.channel == row.channel && held.record.hash == *hash)
+                || fouled.site == row.receiver
+                    && aside.any(|kept| kept.record.channel == row.channel && kept.record.hash == *hash)
+                    && !is_heard(&of.store, &fouled.store, row.channel)
         });
         if !row.balanced() && !spoiled && !world.truth.doubtful.contains(&row.receiver) {
             let what = format!("the ledger of process {process} does not add up: {row:?}");
@@ -91,6 +97,13 @@ fn balanced(world: &World, process: usize) -> Check {
         }
     }
     Ok(())
+}
+
+/// Whether a sender has heard where the receiver is in a channel: until then it counts what that had before.
+fn is_heard(sender: &ModelStore, receiver: &ModelStore, channel: Channel) -> bool {
+    let known = sender.cursor(receiver.sync_id(), channel, sender.sends());
+    let stands = receiver.cursor(sender.sync_id(), channel, receiver.receives());
+    known.map(|row| row.cursor) == stands.map(|row| row.cursor)
 }
 
 /// Once everything has drained nothing is pending, and every row adds up.

@@ -1,5 +1,7 @@
 //! P3: duplicates, reconnects and repeats change nothing.
 
+use supplysync_model::SyncId;
+
 use super::{Check, Violation};
 use crate::simulator::store::Etag;
 use crate::simulator::world::{Observation, World};
@@ -36,7 +38,10 @@ pub fn invariant_p3_exactly_once(world: &World, seen: &Observation) -> Check {
                 // Late work of a site that lost the store gives way to what the network has; it is set aside there or here.
                 || [store, &world.processes[0].store]
                     .iter()
-                    .any(|at| at.quarantine().iter().any(|kept| kept.record.hash == *hash));
+                    .any(|at| at.quarantine().iter().any(|kept| kept.record.hash == *hash))
+                // What a lost primary had set aside is lost with it.
+                || world.truth.doubtful.contains(&SyncId::PRIMARY)
+                    && store.was_refused(record.key, version.revision);
             if new < *version && !foul {
                 let what = format!(
                     "process {id} replaced {} {version:?} by the older {new:?}",

@@ -3,10 +3,11 @@
 use supplysync_model::SyncId;
 
 use super::{Check, Violation};
-use crate::simulator::body;
+use crate::simulator::body::{self, Reference};
 use crate::simulator::store::{Etag, StoredRecord};
+use crate::simulator::world::process::Process;
 use crate::simulator::world::{Observation, World};
-use crate::{Cursor, Direction};
+use crate::{Cursor, Direction, is_own_work};
 
 const NAME: &str = "invariant_p6_order";
 
@@ -42,16 +43,14 @@ pub fn invariant_p6_order(world: &World, seen: &Observation) -> Check {
             {
                 continue;
             }
-            let there = store.get_record(reference.key).map(|held| Etag {
-                epoch: held.record.epoch,
-                revision: held.record.revision,
-            });
+            let there = store.get_record(reference.key).map(etag);
             // What can't be read is set aside on its way; what depends on it is there, and waits.
             let aside = || {
                 let mut poisoned = world.truth.poisoned.iter();
                 poisoned.any(|(_, poison, _)| *poison == reference.key)
             };
-            if there.is_none_or(|version| version < reference.version) && !aside() {
+            let missing = there.is_none_or(|version| version < reference.version);
+            if missing && !aside() && !is_lost(world, &reference) {
                 let what = format!(
                     "process {id} shows {} of {}, which refers to {} of version {:?}; there is {there:?}",
                     held.record.key, held.record.channel, reference.key, reference.version
@@ -61,4 +60,28 @@ pub fn invariant_p6_order(world: &World, seen: &Observation) -> Check {
         }
     }
     Ok(())
+}
+
+/// Whether a version was lost with the primary's database, and its writer has nothing but what it wrote over it, too late, in a
+/// store that had gone elsewhere: that is on its way into quarantine.
+fn is_lost(world: &World, reference: &Reference) -> bool {
+    let nowhere = |process: &Process| {
+        let Some(held) = process.store.get_record(reference.key) else {
+            return true;
+        };
+        let of = held.record.channel.store();
+        let assignment = of.and_then(|of| process.store.assignment(of));
+        let late = is_own_work(process.site, &held.record, held.seq)
+            && assignment.is_some_and(|assignment| assignment.site != process.site)
+            && !world.truth.arrived.contains(&(reference.key, held.record.hash));
+        late || etag(held) < reference.version
+    };
+    world.truth.doubtful.contains(&SyncId::PRIMARY) && world.processes.iter().all(nowhere)
+}
+
+fn etag(held: &StoredRecord) -> Etag {
+    Etag {
+        epoch: held.record.epoch,
+        revision: held.record.revision,
+    }
 }

@@ -21,11 +21,11 @@ pub fn invariant_p1_single_writer(world: &World, seen: &Observation) -> Check {
                     if world.truth.is_foul(record.key, record.hash) {
                         continue;
                     }
-                    let owner = world.truth.owner_under(channel, record.epoch);
-                    if Some(record.origin_site) != owner {
+                    let site = record.origin_site;
+                    if !world.truth.was_owner(site, channel, record.epoch) {
                         let what = format!(
-                            "process {id} holds {} of {channel} written by site {}, the owner is {owner:?}",
-                            record.key, record.origin_site
+                            "process {id} holds {} of {channel} written by site {site} under {}, which it never had",
+                            record.key, record.epoch
                         );
                         return Err(Violation::new(NAME, what));
                     }

@@ -43,6 +43,7 @@ impl ModelStore {
         self.head()
             .ok_or_else(|| Fault::internal("a batch came before this database has an incarnation"))?;
         let mut work = Work::default();
+        let given = direction == Direction::Push && self.owes(peer);
         let mut channels = Vec::new();
         let mut comparisons = Vec::new();
         for part in parts {
@@ -60,6 +61,7 @@ impl ModelStore {
                 .entry((peer, channel, direction))
                 .or_insert_with(|| CursorRow::at(through));
             row.cursor = through;
+            row.given |= given;
             row.caught_up = caught_up;
             row.held = held;
             row.quarantined = quarantined;
@@ -235,13 +237,14 @@ impl ModelStore {
         }
     }
 
-    /// Work of this site that the primary has not acknowledged is kept aside before it is replaced.
+    /// Work of this site that the primary has not acknowledged is kept aside before it is replaced; what it refused, for a later
+    /// life of it.
     fn keep_local_work(&mut self, key: RecordKey) {
         let Some(held) = self.records.get(&key) else {
             return;
         };
         if !self.is_unacknowledged(held) {
-            return;
+            return self.keep_refused_work(key);
         }
         let record = held.record.clone();
         let assignment = record.channel.store().and_then(|store| self.assignment(store));

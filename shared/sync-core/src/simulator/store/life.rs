@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use supplysync_model::{
-    Assignment, Channel, Checkpoint, Epoch, Fault, FaultCode, Incarnation, Kind, Reason, RecordHash,
-    RecordKey, Seq, SiteReport, SyncId,
+    Channel, Checkpoint, Epoch, Fault, FaultCode, Incarnation, Kind, Reason, RecordHash, RecordKey, Seq,
+    SyncId,
 };
 
-use super::{CursorRow, ModelStore, Moment, StoredRecord, fault};
-use crate::{
-    Ack, Cursor, Direction, GivingBack, Hello, LineageVerdict, PrimaryLife, Refusal, extend_chain,
-    is_own_work, renewed,
-};
+use super::{CursorRow, ModelStore, Moment, fault};
+use crate::{Cursor, Direction, GivingBack, Hello, LineageVerdict, PrimaryLife, extend_chain, renewed};
 
 /// More than any life of the primary's database writes.
 const MOST_WRITTEN: Seq = 1_000_000;
@@ -32,13 +29,13 @@ pub(super) struct OwnLife {
 /// The primary's later life, as a satellite has met it.
 #[derive(Debug, Clone)]
 pub(super) struct Met {
-    life: Incarnation,
+    pub(super) life: Incarnation,
     /// The own head then: everything up to it may have to be given back.
-    head: Seq,
-    gathering: bool,
-    given_back: bool,
+    pub(super) head: Seq,
+    pub(super) gathering: bool,
+    pub(super) given_back: bool,
     /// How far what came from others is given back: what the primary acknowledged of this site's own work is another thing.
-    given: BTreeMap<Channel, Cursor>,
+    pub(super) given: BTreeMap<Channel, Cursor>,
 }
 
 impl ModelStore {
@@ -155,12 +152,7 @@ impl ModelStore {
 
     /// Another database of the site goes on: it gives back what it has from the beginning (primary).
     pub(super) fn forget_what_was_given(&mut self, site: SyncId) {
-        let asked: Vec<_> = self.cursors.keys().copied().collect();
-        for key in asked {
-            if key.0 == site && key.2 == Direction::Push && self.is_given_in(site, key.1) {
-                self.cursors.remove(&key);
-            }
-        }
+        self.forget_given_cursors(site);
         if let Some(peer) = self.peers.get_mut(&site) {
             peer.given_back = 0;
         }
@@ -176,10 +168,29 @@ impl ModelStore {
     /// Whether what a site sends in a channel is given back, and not its own store's (primary).
     pub(super) fn is_given_in(&self, site: SyncId, channel: Channel) -> bool {
         let assignment = channel.store().and_then(|store| self.assignment(store));
-        self.life.is_some() && assignment.is_none_or(|assignment| assignment.site != site)
+        let marked = self
+            .cursor(site, channel, Direction::Push)
+            .is_some_and(|row| row.given);
+        self.life.is_some() && (marked || assignment.is_none_or(|assignment| assignment.site != site))
     }
 
-    fn owes(&self, site: SyncId) -> bool {
+    /// Where this primary stood in what a site gave back is of no use once that is done.
+    pub(super) fn forget_done_giving(&mut self, site: SyncId) {
+        if self.has_given_back(site) {
+            self.forget_given_cursors(site);
+        }
+    }
+
+    fn forget_given_cursors(&mut self, site: SyncId) {
+        let known: Vec<_> = self.cursors.keys().copied().collect();
+        for key in known {
+            if key.0 == site && key.2 == Direction::Push && self.is_given_in(site, key.1) {
+                self.cursors.remove(&key);
+            }
+        }
+    }
+
+    pub(super) fn owes(&self, site: SyncId) -> bool {
         self.life.is_some() && !self.has_given_back(site)
     }
 
@@ -328,13 +339,21 @@ impl ModelStore {
         }
     }
 
-    /// What a former life refused it may have kept, and that is lost: it is kept here.
+    /// What a former life refused it may have kept, and that is lost: it is kept here. So is what it may have refused in a store
+    /// that went elsewhere: nobody says more of that.
     fn keep_what_was_refused(&mut self) {
-        let refused = self.refused.iter();
+        let own = self.own_channels();
+        let elsewhere = |(key, _): &&(RecordKey, Seq)| {
+            let held = self.records.get(key).map(|held| held.record.channel);
+            held.is_some_and(|channel| !own.contains(&channel))
+        };
+        let unanswered = self.unanswered.iter().filter(elsewhere);
+        let refused = self.refused.iter().chain(unanswered);
         let held = refused.filter_map(|(key, seq)| self.records.get(key).filter(|held| held.seq == *seq));
-        let held: Vec<_> = held.map(|held| held.record.clone()).collect();
+        let mut kept: Vec<_> = held.map(|held| held.record.clone()).collect();
+        kept.append(&mut self.replaced);
         let here = self.sync_id;
-        for record in held {
+        for record in kept {
             self.set_aside(record, here, Reason::STALE_EPOCH);
         }
     }
@@ -372,124 +391,5 @@ impl ModelStore {
                 .insert((SyncId::PRIMARY, channel, direction), CursorRow::at(cursor));
         }
         self.peers.entry(SyncId::PRIMARY).or_default().checkpoint = Some(life.began);
-    }
-
-    pub(super) fn own_and_lost(&self) -> Vec<Channel> {
-        let lost = self.lost.iter().copied().flat_map(Channel::of_store);
-        self.own_channels().into_iter().chain(lost).collect()
-    }
-
-    /// The channels of what is to be given back: all but those of the stores that are active here, which are pushed then.
-    pub(super) fn gives_back(&self) -> Vec<Channel> {
-        if !self.is_giving_back() {
-            return Vec::new();
-        }
-        let own = self.own_channels();
-        let mut channels = self.channels();
-        channels.retain(|channel| !own.contains(channel));
-        channels
-    }
-
-    /// Whether an assignment was made in a former life of the primary's database: what was handed over then it may have lost.
-    pub(super) fn is_of_former_life(&self, assignment: &Assignment) -> bool {
-        let life = self.met.as_ref().map(|met| met.life.counter);
-        life.is_some_and(|life| assignment.epoch.incarnation < life)
-    }
-
-    /// Where this site's feed was when it met a later life of the primary's database.
-    pub(super) fn met_at(&self) -> Option<Seq> {
-        self.met.as_ref().map(|met| met.head)
-    }
-
-    /// Whether the primary's database was put back since this one was made.
-    pub(super) fn has_met_a_life(&self) -> bool {
-        self.met.is_some()
-    }
-
-    /// Whether the work of stores must wait until the primary has back what it lost.
-    pub(super) fn waits_for_gathering(&self) -> bool {
-        self.met.as_ref().is_some_and(|met| met.gathering)
-    }
-
-    /// Whether a record goes up when a channel is pushed from a seq on: what this site wrote; and in a later life of the
-    /// primary's database what came to it, as far as that may have been lost there, and what it wrote in stores that went
-    /// elsewhere while it still had them.
-    pub(super) fn goes_up(&self, channel: Channel, after: Seq, held: &StoredRecord) -> bool {
-        let own = is_own_work(self.sync_id, &held.record, held.seq);
-        let Some(met) = &self.met else {
-            return own;
-        };
-        let lost = met.given_back && channel.store().is_some_and(|store| self.lost.contains(&store));
-        if lost || self.own_channels().contains(&channel) {
-            return own || after < met.head;
-        }
-        match self.is_giving_back() {
-            true => held.seq <= met.head && (!own || self.was_taken(held)),
-            false => own,
-        }
-    }
-
-    /// Whether a former life of the primary's database has taken what this site wrote in a store that went elsewhere since.
-    fn was_taken(&self, held: &StoredRecord) -> bool {
-        !self.is_unacknowledged(held) && !self.refused.contains(&(held.record.key, held.seq))
-    }
-
-    /// What there is to say of giving back: that it is done.
-    pub(super) fn report_given_back(&self) -> Option<SiteReport> {
-        let met = self.met.as_ref().filter(|met| !met.given_back)?;
-        let arrived = |channel: &Channel| {
-            let given = met.given.get(channel);
-            matches!(given, Some(Cursor::Following { seq }) if *seq >= met.head)
-        };
-        let done = self.gives_back().iter().all(arrived);
-        done.then_some(SiteReport::GivenBack(met.life))
-    }
-
-    /// Whether the primary still has to hear that everything is given back.
-    pub(super) fn is_giving_back(&self) -> bool {
-        self.met.as_ref().is_some_and(|met| !met.given_back)
-    }
-
-    /// What the primary refuses is not given back to a later life of it.
-    pub(super) fn note_refused(&mut self, ack: &Ack) {
-        let passed = |held: &StoredRecord| {
-            let mut channels = ack.channels.iter();
-            let acked = channels.find(|acked| acked.channel == held.record.channel);
-            matches!(acked.map(|acked| acked.cursor), Some(Cursor::Following { seq }) if held.seq <= seq)
-        };
-        let refused = ack.refused.iter();
-        let held = refused.filter_map(|refusal| self.records.get(&refusal.key));
-        let refused: Vec<_> = held
-            .filter(|held| passed(held))
-            .map(|held| (held.record.key, held.seq))
-            .collect();
-        self.refused.extend(refused);
-    }
-
-    /// An acknowledgement of what is given back in a channel; whether it is one.
-    pub(super) fn note_given(&mut self, channel: Channel, cursor: Cursor, refused: &[Refusal]) -> bool {
-        let own = match self.is_giving_back() {
-            true => self.own_channels(),
-            false => self.own_and_lost(),
-        };
-        let Some(met) = self.met.as_mut().filter(|_| !own.contains(&channel)) else {
-            return false;
-        };
-        met.given.insert(channel, cursor);
-        let mut refused = refused
-            .iter()
-            .filter_map(|refusal| self.records.get(&refusal.key));
-        // A copy of which something was refused is loaded afresh, also if the word that all is given back gets lost.
-        if channel.store().is_some() && refused.any(|held| held.record.channel == channel) {
-            self.cursors.remove(&(SyncId::PRIMARY, channel, Direction::Pull));
-        }
-        true
-    }
-
-    /// The primary has noted it.
-    pub(super) fn given_back_noted(&mut self, life: Incarnation) {
-        if let Some(met) = self.met.as_mut().filter(|met| met.life == life) {
-            met.given_back = true;
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod apply;
 mod compare;
+mod give;
 mod ledger;
 mod life;
 mod lineage;
@@ -59,6 +60,10 @@ pub struct ModelStore {
     lost: BTreeSet<StoreId>,
     /// What the primary refused of what this site wrote, with the place in the feed (satellite).
     refused: BTreeSet<(RecordKey, Seq)>,
+    /// What of that was replaced here since: the primary keeps it, as long as its database is not lost (satellite).
+    replaced: Vec<Record>,
+    /// What it acknowledged, and the ack was lost: it may have been refused (satellite).
+    unanswered: BTreeSet<(RecordKey, Seq)>,
     /// What the primary held of channels at hand-overs that have been overtaken.
     stood: BTreeMap<(Channel, Seq), Digest>,
     /// The recovery under way (satellite).
@@ -100,6 +105,8 @@ impl ModelStore {
             taken: BTreeSet::new(),
             lost: BTreeSet::new(),
             refused: BTreeSet::new(),
+            replaced: Vec::new(),
+            unanswered: BTreeSet::new(),
             stood: BTreeMap::new(),
             recovery: None,
             life: None,

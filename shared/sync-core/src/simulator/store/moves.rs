@@ -306,7 +306,7 @@ impl ModelStore {
         for subject in noted {
             match subject {
                 ReportSubject::Recovered(life) => self.recovery_noted(*life),
-                ReportSubject::GivenBack(life) => self.given_back_noted(*life),
+                ReportSubject::GivenBack(_) => self.life_is_known(),
                 _ => continue,
             }
             self.commit(&[], moment);
@@ -425,6 +425,11 @@ impl ModelStore {
         for (_, row) in rows.filter(|((_, channel, _), _)| channel.store() == Some(store)) {
             row.owner = None;
         }
+    }
+
+    /// Whether a store went elsewhere with work of this site that the primary has not acknowledged.
+    pub fn has_lost_work(&self) -> bool {
+        self.lost.iter().any(|store| self.has_unacknowledged(*store))
     }
 
     /// Forgets stores lost of which everything is acknowledged by now.

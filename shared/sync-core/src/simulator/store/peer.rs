@@ -69,8 +69,9 @@ impl ModelStore {
             cursors: {
                 let mut cursors = self.cursors_of(hello.sync_id, Direction::Push);
                 let outlived = self.is_outlived(hello.sync_id, hello.incarnation);
+                let anew = hello.recovers || self.has_given_back(hello.sync_id);
                 cursors.retain(|(channel, _)| {
-                    !outlived && (!hello.recovers || !self.is_given_in(hello.sync_id, *channel))
+                    !outlived && (!anew || !self.is_given_in(hello.sync_id, *channel))
                 });
                 cursors
             },
@@ -108,6 +109,8 @@ impl ModelStore {
             (peer.checkpoint, peer.recovering) = (begins, true);
             self.forget_life(site);
             self.forget_what_was_given(site);
+        } else {
+            self.forget_done_giving(site);
         }
         self.commit(&[], moment);
     }
@@ -244,6 +247,9 @@ impl ModelStore {
         for acked in &ack.channels {
             if self.note_given(acked.channel, acked.cursor, &ack.refused) {
                 continue;
+            }
+            if direction == Direction::Push && acked.digest == Some(self.digest(acked.channel)) {
+                self.all_is_taken(acked.channel);
             }
             let row = self
                 .cursors

@@ -68,6 +68,8 @@ pub struct CursorRow {
     pub proven: Option<OwnerProof>,
     /// Equality of the sender with the owner, as passed on.
     pub owner: Option<OwnerProof>,
+    /// It moved while the site gave back what a lost primary had: the site's own work was left out.
+    pub given: bool,
 }
 
 impl CursorRow {
@@ -80,6 +82,7 @@ impl CursorRow {
             compared: None,
             proven: None,
             owner: None,
+            given: false,
         }
     }
 }

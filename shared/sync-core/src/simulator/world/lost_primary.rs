@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use supplysync_model::{Channel, Incarnation, RecordKey, SyncId};
 
-use super::event::Event;
+use super::event::{Event, ProcessId};
 use super::{Observation, World, note};
 use crate::is_own_work;
 use crate::simulator::counts::Deed;
@@ -16,6 +16,8 @@ use crate::simulator::store::{Etag, ModelStore};
 
 /// When a site that stopped exchanging looks again, in milliseconds after peace began.
 const LOOKS_AGAIN_MS: i64 = 10_000;
+/// What draws whether the primary's database is lost when a store is.
+const LOST_AT_A_LOSS: u64 = 0x7461_6b71;
 /// How long a person waits for sites that are not heard, in milliseconds of virtual time.
 const WAITS_MS: i64 = 100_000;
 
@@ -32,6 +34,8 @@ pub enum Fate {
     Chosen,
     /// A person does not wait for the sites that were not heard.
     Waived,
+    /// A store is taken away from its site, which has just written there.
+    TakenAway,
 }
 
 impl World {
@@ -61,6 +65,35 @@ impl World {
                 self.queue.push(waived, Event::Fate(Fate::Waived));
             }
         }
+        // The number was chosen so that this comes to none of the plans that were kept before.
+        let mut apart = ChaCha8Rng::seed_from_u64(self.plan.seed ^ LOST_AT_A_LOSS);
+        self.lost_at_a_loss = apart.random_bool(0.3);
+        if self.lost_at_a_loss {
+            for _ in 0..3 {
+                let at = apart.random_range(whole / 10..=whole);
+                self.queue.push(at, Event::Fate(Fate::TakenAway));
+            }
+        }
+    }
+
+    fn take_away(&mut self) {
+        let owned = self.store_with_owner().filter(|(_, owner)| *owner != 0);
+        if let Some((store, owner)) = owned.filter(|_| self.processes[0].up && !self.lacks_room(0)) {
+            self.edit_in(store, owner);
+            self.count(Deed::TakenAway);
+            self.force(store, SyncId::PRIMARY);
+        }
+    }
+
+    /// A site has heard that a store of its own went elsewhere, and the primary has not acknowledged all that it wrote there:
+    /// where the seed has it so, that is when the primary's database is lost.
+    pub(super) fn heard_of_a_loss(&mut self, satellite: ProcessId) {
+        let ready = self.processes[0].backup.is_some() && !self.calm;
+        if ready && self.lost_at_a_loss && self.processes[satellite].store.has_lost_work() {
+            self.lost_at_a_loss = false;
+            note!(self, "process {satellite} hears of it with work on its way");
+            self.queue.push(self.now, Event::Fate(Fate::PutBack));
+        }
     }
 
     pub(super) fn fate(&mut self, fate: Fate) {
@@ -76,6 +109,7 @@ impl World {
             Fate::Copied => self.unchosen |= self.lose_the_primary(),
             Fate::Chosen if std::mem::take(&mut self.unchosen) => self.choose_the_primary(false),
             Fate::Waived => self.waive(),
+            Fate::TakenAway => self.take_away(),
             Fate::PutBack | Fate::Chosen => {}
         }
     }
@@ -126,7 +160,9 @@ impl World {
         // What only it had is lost: what was written there and sent nowhere, what it had refused and kept, and what the
         // writer's own database has lost since.
         let (elsewhere, doubtful) = (&self.processes[1..], &self.truth.doubtful);
-        let aside = |of: &ModelStore, hash| of.quarantine().iter().any(|kept| kept.record.hash == hash);
+        let aside = |of: &ModelStore, hash| {
+            of.keeps(hash) || of.quarantine().iter().any(|kept| kept.record.hash == hash)
+        };
         let kept = |key, hash| {
             let held = |of: &ModelStore| {
                 aside(of, hash) || of.get_record(key).is_some_and(|held| held.record.hash == hash)

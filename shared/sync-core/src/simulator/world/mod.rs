@@ -120,6 +120,8 @@ pub struct World {
     pub(super) counts: Counts,
     pub(super) history: History,
     pub(super) seen: Vec<Observation>,
+    /// The primary's database is lost when a site hears that a store of its own went elsewhere with work on its way.
+    pub(super) lost_at_a_loss: bool,
     /// The primary's database was put back, and nobody has said that it goes on.
     pub(super) unchosen: bool,
     /// Sites that stopped exchanging have looked again since there is peace.
@@ -158,6 +160,7 @@ impl World {
             counts: Counts::default(),
             history,
             seen: Vec::new(),
+            lost_at_a_loss: false,
             unchosen: false,
             looked_again: false,
             last_life: 1,

@@ -180,9 +180,12 @@ impl World {
 
     /// Stock moves, and most times a transaction says so: one write.
     fn edit_store(&mut self) {
-        let Some((store, process)) = self.store_with_owner() else {
-            return;
-        };
+        if let Some((store, process)) = self.store_with_owner() {
+            self.edit_in(store, process);
+        }
+    }
+
+    pub(super) fn edit_in(&mut self, store: StoreId, process: ProcessId) {
         let next = self.processes[process].store.seq() + 1;
         let Some(epoch) = self.processes[process].store.accepts(store) else {
             return self.count(Deed::WriteRefused);

@@ -10,7 +10,7 @@ use crate::simulator::counts::Deed;
 use crate::simulator::frame::Frame;
 use crate::simulator::store::ModelStore;
 use crate::simulator::words;
-use crate::{ApplyOutcome, ApplyRequest, Cursor, Direction, Effect, Input, OpId, Part};
+use crate::{ApplyOutcome, ApplyRequest, Cursor, Direction, Effect, Input, LineageVerdict, OpId, Part};
 
 /// How often a program looks whether the leases of its sessions are still theirs, in milliseconds.
 const SCAN_MS: i64 = 10_000;
@@ -125,7 +125,13 @@ impl World {
                 }
                 Input::PeerOpened(op, Box::new(state))
             }
-            Effect::CheckLineage(op, held) => Input::LineageChecked(op, store.check_lineage(held)),
+            Effect::CheckLineage(op, held, pushed) => {
+                let verdict = store.check_lineage(held);
+                if verdict == LineageVerdict::Known {
+                    store.note_unanswered(moment, &pushed);
+                }
+                Input::LineageChecked(op, verdict)
+            }
             Effect::MeetLife {
                 op,
                 life,
@@ -259,6 +265,9 @@ impl World {
             Ok((outcome, renewals)) => {
                 self.renewed(at.process, &renewals);
                 self.applied(at, request, &outcome, before);
+                if at.end == End::Satellite {
+                    self.heard_of_a_loss(at.process);
+                }
                 Input::Applied(op, outcome)
             }
             Err(fault) => {
@@ -364,7 +373,7 @@ impl World {
 fn op_of(effect: &Effect<Frame>) -> Option<OpId> {
     match effect {
         Effect::OpenPeer(op, _)
-        | Effect::CheckLineage(op, _)
+        | Effect::CheckLineage(op, ..)
         | Effect::MeetLife { op, .. }
         | Effect::AdoptIncarnation(op, ..)
         | Effect::GrantLease(op, ..)

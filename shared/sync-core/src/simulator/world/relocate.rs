@@ -1,7 +1,7 @@
 //! What administrators do with stores that change hands: move, cancel, force; and a site that aborts by itself.
 
 use rand::Rng;
-use supplysync_model::StoreId;
+use supplysync_model::{StoreId, SyncId};
 
 use super::{World, note};
 use crate::simulator::counts::Deed;
@@ -62,20 +62,30 @@ impl World {
         let Some(store) = self.store_on_its_way() else {
             return;
         };
+        let mut moves = self.processes[0].store.moves();
+        let to = moves.find(|(moved, _)| **moved == store).map(|(_, row)| row.to);
+        drop(moves);
+        if let Some(to) = to {
+            self.force(store, to);
+        }
+    }
+
+    /// A store goes to a site without its present site's word.
+    pub(super) fn force(&mut self, store: StoreId, to: SyncId) {
         let moment = self.moment();
         let primary = &mut self.processes[0].store;
         let before = primary.seq();
-        let present = primary.assignment(store);
-        let row = primary.moves().find(|(moved, _)| **moved == store);
-        let Some((from, to)) = present
-            .zip(row)
-            .map(|(present, (_, row))| (present.epoch, row.to))
-        else {
+        let Some(present) = primary.assignment(store) else {
             return;
         };
         if primary.begin_move(moment, store, to, true).is_ok() {
             note!(self, "the move of store {} is forced", &store.to_string()[..4]);
-            self.truth.fenced.insert((store, from));
+            // Its site may know it by the number that it had before a lost primary's later life said it anew.
+            let known = self.processes.iter();
+            let known = known.filter_map(|process| process.store.assignment(store));
+            let same = known.filter(|known| known.site == present.site && known.epoch <= present.epoch);
+            let epochs = same.map(|known| (store, known.epoch));
+            self.truth.fenced.extend(epochs.chain([(store, present.epoch)]));
             self.count(Deed::MoveForced);
             self.moved(before);
         }
