@@ -270,15 +270,6 @@ impl WriteTx {
         let known = self.cursors_with(site, Direction::Push).await?;
         let channels = known.into_iter().map(|row| row.channel).collect();
         let given = self.given_in(site, channels).await?;
-        let totals = self.channel_totals(&given).await?;
-        let numbers = totals.values().map(|total| total.number.into()).collect();
-        let head = format!(
-            "DELETE FROM cursor WHERE peer = {site} AND direction = {} AND channel IN ",
-            direction_number(Direction::Push)
-        );
-        for (sql, values) in by_keys(self.conn().backend(), &head, numbers) {
-            self.conn().execute(sql, values).await?;
-        }
-        Ok(())
+        self.forget_cursors(site, Direction::Push, &given).await
     }
 }

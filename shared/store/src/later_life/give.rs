@@ -193,7 +193,8 @@ impl WriteTx {
             }
         }
         // A copy of which something was refused is loaded afresh, also if the word that all is given back gets lost.
-        self.forget_cursors(SyncId::PRIMARY, &differing).await?;
+        self.forget_cursors(SyncId::PRIMARY, Direction::Pull, &differing)
+            .await?;
         Ok(own)
     }
 

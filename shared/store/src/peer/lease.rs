@@ -57,7 +57,8 @@ impl Store {
                 let copies =
                     copies.filter(|channel| channel.store().is_none_or(|store| !own.contains(&store)));
                 tx.date_copies(&copies.collect::<Vec<_>>()).await?;
-                tx.forget_cursors(SyncId::PRIMARY, &channels).await
+                tx.forget_cursors(SyncId::PRIMARY, Direction::Pull, &channels)
+                    .await
             }
             .boxed()
         })
@@ -156,16 +157,21 @@ impl WriteTx {
         let withdrawn: Vec<_> = withdrawn
             .filter(|channel| all || !served.iter().any(|served| served.channel == *channel))
             .collect();
-        self.forget_cursors(site, &withdrawn).await
+        self.forget_cursors(site, Direction::Pull, &withdrawn).await
     }
 
-    /// Deletes the cursors of what the primary sends, between this site and a peer.
-    pub(crate) async fn forget_cursors(&mut self, peer: SyncId, channels: &[Channel]) -> Result<(), Fault> {
+    /// Deletes the cursors of channels one way between this site and a peer.
+    pub(crate) async fn forget_cursors(
+        &mut self,
+        peer: SyncId,
+        direction: Direction,
+        channels: &[Channel],
+    ) -> Result<(), Fault> {
         let totals = self.channel_totals(channels).await?;
         let numbers = totals.values().map(|total| total.number.into()).collect();
         let head = format!(
             "DELETE FROM cursor WHERE peer = {peer} AND direction = {} AND channel IN ",
-            direction_number(Direction::Pull)
+            direction_number(direction)
         );
         for (sql, values) in by_keys(self.conn().backend(), &head, numbers) {
             self.conn().execute(sql, values).await?;

@@ -121,7 +121,8 @@ impl WriteTx {
     async fn load_own_afresh(&mut self) -> Result<(), Fault> {
         let own = self.stores_of_site(self.sync_id()).await?;
         let channels: Vec<_> = own.into_iter().flat_map(Channel::of_store).collect();
-        self.forget_cursors(SyncId::PRIMARY, &channels).await?;
+        self.forget_cursors(SyncId::PRIMARY, Direction::Pull, &channels)
+            .await?;
         let sql = format!(
             "UPDATE cursor SET caught_up_at = NULL WHERE peer = $1 AND direction = {}",
             direction_number(Direction::Pull)

@@ -1,7 +1,5 @@
 //! P3: duplicates, reconnects and repeats change nothing.
 
-use supplysync_model::SyncId;
-
 use super::{Check, Violation};
 use crate::simulator::store::Etag;
 use crate::simulator::world::{Observation, World};
@@ -39,9 +37,8 @@ pub fn invariant_p3_exactly_once(world: &World, seen: &Observation) -> Check {
                 || [store, &world.processes[0].store]
                     .iter()
                     .any(|at| at.quarantine().iter().any(|kept| kept.record.hash == *hash))
-                // What a lost primary had set aside is lost with it.
-                || world.truth.doubtful.contains(&SyncId::PRIMARY)
-                    && store.was_refused(record.key, version.revision);
+                // What the primary refused is kept in case that it loses it.
+                || store.keeps(*hash);
             if new < *version && !foul {
                 let what = format!(
                     "process {id} replaced {} {version:?} by the older {new:?}",

@@ -102,11 +102,6 @@ impl ModelStore {
         self.replaced.iter().any(|record| record.hash == hash)
     }
 
-    /// Whether the primary refused what this site wrote as a record at a place in its feed.
-    pub fn was_refused(&self, key: RecordKey, seq: Seq) -> bool {
-        self.refused.contains(&(key, seq))
-    }
-
     /// What the primary refuses is not given back to a later life of it.
     pub(super) fn note_refused(&mut self, ack: &Ack) {
         let passed = |held: &StoredRecord| {
